@@ -1,0 +1,1 @@
+"""Middle floor: files -> packets -> streams -> messages -> requests. No terminal."""

@@ -1,0 +1,80 @@
+"""The packet index as columns: one numpy array a header field, 53 bytes a packet.
+
+Arrays are made for an estimate and replaced by larger ones when they fill up; an array once taken stays valid, so another
+thread may read the first `count` entries while the index grows. Take `columns.off` anew for every question.
+"""
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+LAYOUT = {
+    "off": "u8",    # where the packet's first byte lies in the capture's buffer
+    "ts": "i8",     # nanoseconds since 1970 UTC
+    "cap": "u4",    # bytes captured
+    "wire": "u4",   # bytes on the wire
+    "iface": "u2",  # index in the capture's list of interfaces
+    "kind": "u1",   # a `PacketKind`
+    "poff": "u2",   # where the TCP or UDP payload starts, bytes from the packet's start (in its datagram when fragments were put together)
+    "plen": "u4",   # length of that payload on the wire; of it max(0, min(plen, cap - poff)) bytes are captured
+    "sport": "u2",
+    "dport": "u2",
+    "seq": "u4",
+    "ack": "u4",
+    "flags": "u2",  # the 12 TCP flag bits
+    "win": "u2",
+    "sd": "i4",     # stream * 2 + direction, numbered apart for TCP and UDP; direction 0 is that of the stream's first packet; -1: no stream
+}
+PACKET_BYTES = sum(np.dtype(kind).itemsize for kind in LAYOUT.values())
+
+
+class PacketKind(IntEnum):
+    """The transport that the columns describe."""
+
+    OTHER = 0
+    TCP = 1
+    UDP = 2
+
+
+class Columns:
+    """The columns; `count` entries of each are valid."""
+
+    off: NDArray[np.uint64]
+    ts: NDArray[np.int64]
+    cap: NDArray[np.uint32]
+    wire: NDArray[np.uint32]
+    iface: NDArray[np.uint16]
+    kind: NDArray[np.uint8]
+    poff: NDArray[np.uint16]
+    plen: NDArray[np.uint32]
+    sport: NDArray[np.uint16]
+    dport: NDArray[np.uint16]
+    seq: NDArray[np.uint32]
+    ack: NDArray[np.uint32]
+    flags: NDArray[np.uint16]
+    win: NDArray[np.uint16]
+    sd: NDArray[np.int32]
+
+    def __init__(self, room: int = 1024) -> None:
+        self.count = 0
+        self.room = 0
+        self.grow(room)
+
+    def grow(self, room: int) -> None:
+        """Make every array at least `room` long, keeping the valid entries."""
+        if room <= self.room:
+            return
+        for name, kind in LAYOUT.items():
+            wider = np.zeros(room, kind)
+            if self.count:
+                wider[: self.count] = getattr(self, name)[: self.count]
+            setattr(self, name, wider)
+        self.room = room
+
+    def trim(self) -> None:
+        """Give back what the estimate was too large by."""
+        for name in LAYOUT:
+            setattr(self, name, getattr(self, name)[: self.count].copy())
+        self.room = self.count

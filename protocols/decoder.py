@@ -1,0 +1,222 @@
+"""What a decoder states about its protocol, and what it is given.
+
+Theory of operation. `captures` puts the bytes of each direction of a connection in order, asks every decoder how sure it
+is from the opening bytes of both directions (`recognise`), cuts each direction into messages (`framing`, or `frame` where no
+length field tells), reads each message's `header` once in the order in which the messages were complete, and pairs
+responses with requests by the header's key. Nothing else happens until somebody looks: then `describe` gives the words for
+a row, and `dissect` the fields of one message.
+
+A decoder keeps no state of its own: `session()` makes the state of one connection, which only `header` may change. It
+never raises for bad bytes: what does not fit becomes a malformed field.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from protocols.fields import Field, Spec
+
+__all__ = ["CLAIM", "MORE", "REFUSED", "TO_END", "Decoder", "Framing", "Header", "Kind", "Match", "Message", "Opening", "Side", "Status", "Summary", "View"]
+
+CLAIM = 50
+"""The score from which a decoder may have a connection."""
+
+MORE = 0
+REFUSED = -1
+TO_END = -2
+"""What `frame` may answer besides a length: bytes are missing to tell; no message starts here; all that is left is one."""
+
+
+class Kind(StrEnum):
+    """What a message is in an exchange. A one-way request gets no answer; an event answers no request."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+    ONEWAY = "oneway"
+    EVENT = "event"
+
+
+class Status(StrEnum):
+    """How an exchange ended. The last three are told by `captures`, not by decoders."""
+
+    OK = "ok"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    NO_RESPONSE = "no_response"
+    ORPHAN = "orphan"
+    TRUNCATED = "truncated"
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """A length field at a fixed place: the message's length is its value plus `add`.
+
+    `head` is how many bytes `accepts` wants to see. A length outside `least` .. `most` (of the whole message, in bytes) is no message.
+    """
+
+    offset: int
+    size: int
+    order: str
+    add: int
+    head: int
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One direction of a connection as framing sees it. `opening` and `peer_opening` are up to 4,096 bytes from the start of
+    each direction; `from_start` says that the start was captured; `first` that the bytes asked about are this direction's first."""
+
+    from_client: bool
+    from_start: bool
+    opening: bytes
+    peer_opening: bytes
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What `recognise` sees of a connection: up to 16 KiB from the start of each direction, without gaps.
+
+    `data[0]` is what the side sent that opened the connection (SYN), or that was seen first; `ports` are their ports; `whole[i]` says
+    that `data[i]` is all that this side sent; `from_start[i]` that its first byte is the connection's first.
+    """
+
+    data: tuple[bytes, bytes]
+    ports: tuple[int, int]
+    from_start: tuple[bool, bool]
+    whole: tuple[bool, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How sure a decoder is, 0-100, and why, in words for the user. `client` is the index in `Opening.data` of the client's side."""
+
+    score: int
+    why: str
+    client: int = 0
+
+
+@dataclass(slots=True)
+class Header:
+    """What pairing and statistics need of a message, read in about a microsecond.
+
+    `key` correlates a response with its request (None: it pairs with nothing, or by order); `op` is the operation by name, "" in a
+    response that does not name it; `context` is the decoder's own note on how to read the rest.
+    """
+
+    kind: Kind
+    key: Any = None
+    op: str = ""
+    context: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A buffer of bytes with a name: the frame, a reassembled message, a decompressed body."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class Message:
+    """One message as `describe` and `dissect` see it: `data[start:end]` in byte view `view`.
+
+    `length` is what the message declares; `end - start` is less when its stream or the capture cuts it off. `peer` is the message
+    that it is paired with. `add_view` takes a byte view made from the message (a decompressed body) and gives its index.
+    """
+
+    data: bytes
+    start: int
+    end: int
+    length: int
+    header: Header
+    from_client: bool
+    view: int = 0
+    find_peer: Callable[[], Message | None] = lambda: None
+    views: list[View] = field(default_factory=list)
+    first_view: int = 1
+
+    @property
+    def peer(self) -> Message | None:
+        return self.find_peer()
+
+    @property
+    def complete(self) -> bool:
+        return self.end - self.start >= self.length
+
+    def add_view(self, name: str, data: bytes) -> int:
+        self.views.append(View(name, data))
+        return self.first_view + len(self.views) - 1
+
+
+@dataclass(slots=True)
+class Summary:
+    """The words for one message, the same in the list, the tables, the statistics and the export.
+
+    `target` is what the operation works on (topic, path, collection), `endpoint` its aggregatable form; `id` the correlation id as
+    text; `status`, `code` and `error` stand in responses; `info` is the Info column.
+    """
+
+    op: str = ""
+    target: str = ""
+    endpoint: str = ""
+    id: str = ""
+    status: Status | None = None
+    code: int | None = None
+    error: str = ""
+    info: str = ""
+
+
+class Decoder:
+    """One application protocol. Subclasses fill the tables and the four methods below."""
+
+    name: ClassVar[str]
+    """The filter name: `kafka`."""
+    title: ClassVar[str]
+    """The full name: "Apache Kafka"."""
+    column: ClassVar[str]
+    """The Protocol column: "Kafka"."""
+    ports: ClassVar[frozenset[int]] = frozenset()
+    """Default TCP ports; they break ties and are never a proof."""
+    framing: ClassVar[Framing | None] = None
+    ordered: ClassVar[bool] = False
+    """Responses pair with requests in order, not by key."""
+
+    def specs(self) -> Iterable[Spec]:
+        """Every field that `dissect` can yield, the protocol's own first."""
+        raise NotImplementedError
+
+    def recognise(self, opening: Opening) -> Match | None:
+        """How sure we are that a connection which opens like this is ours."""
+        raise NotImplementedError
+
+    def session(self) -> Any:
+        """The state of one connection, handed to `header`."""
+        return None
+
+    def frame(self, data: bytes, side: Side) -> int:
+        """Length of the message at the start of `data`, or MORE, REFUSED or TO_END. The answer must not depend on how much
+        follows the message. Where `framing` is declared, only the first message of a direction is asked about here, and MORE means: as declared."""
+        return MORE
+
+    def accepts(self, head: bytes, side: Side) -> bool:
+        """Whether a message can start with `head` (`framing.head` bytes, fewer at the end of the direction). Asked at every message, and
+        to find the next one after a gap or a lying length: cheap, and strict enough for that."""
+        return True
+
+    def header(self, data: bytes, start: int, end: int, side: Side, session: Any) -> Header:
+        """Kind, key and operation of the message `data[start:end]` (`data` may hold only the message's first 4,096 bytes)."""
+        raise NotImplementedError
+
+    def describe(self, message: Message) -> Summary:
+        """The words for a message. A response's operation and target may be left to its request."""
+        raise NotImplementedError
+
+    def dissect(self, message: Message) -> Sequence[Field]:
+        """The fields below the protocol's node; with every byte of the message in one of them."""
+        raise NotImplementedError

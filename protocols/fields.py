@@ -1,0 +1,216 @@
+"""Fields: what every dissection is made of.
+
+A `Spec` is what is known about a field before any byte is read: its filter name, label, type and enumeration. A `Field`
+is one occurrence of it: a value with the byte range it came from. The tree, the filter names, the JSON export and
+`--list-fields` all read these two and nothing else.
+
+Positions are bytes from the start of a *byte view* (the frame, a reassembled message, a decompressed body); `view` is
+the index of that view within the packet. Generated fields have length 0.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+__all__ = ["Field", "Spec", "generated", "group", "incomplete", "malformed", "printable", "raw", "walk"]
+
+SHOWN_BYTES = 32
+SHOWN_TEXT = 512
+
+# C0 and C1 controls, DEL, line and paragraph separators, bidirectional overrides, byte order mark, lone surrogates
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]")
+NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
+
+
+def printable(text: str) -> str:
+    """`text` with every character that could steer a terminal written as an escape."""
+    return UNPRINTABLE.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    code = ord(character)
+    return NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spec:
+    """What is known about a field before a byte of it is read.
+
+    `type` is one of: none (a group), protocol, bool, int8 .. int64, uint8 .. uint64, uint128, double, string, bytes, ether,
+    ipv4, ipv6, time (absolute, nanoseconds since 1970 UTC), duration (nanoseconds), frame (a packet number).
+    `enum` names values; `show` turns a value into the text behind the label and wins over `enum`. `mask` marks a bit field
+    of the bytes that it lies in; `about` says in a sentence what the field means.
+    """
+
+    name: str
+    label: str
+    type: str = "none"
+    enum: Mapping[Any, str] | None = None
+    show: Callable[[Any], str] | None = None
+    mask: int = 0
+    about: str = ""
+    _length: list[Spec] = field(default_factory=list, repr=False)
+
+    @property
+    def length(self) -> Spec:
+        """The spec of the length (or count) that stands before a string, blob or list."""
+        if not self._length:
+            word = "Count" if self.type == "none" else "Length"
+            self._length.append(Spec(self.name + "_len", f"{self.label} {word.lower()}", "int64"))
+        return self._length[0]
+
+    def shown(self, value: Any) -> str:
+        """`value` as a person reads it, without the label; free of control characters."""
+        return printable(self._shown(value))
+
+    def _shown(self, value: Any) -> str:
+        if value is None:
+            return "<null>"
+        if self.show is not None:
+            return self.show(value)
+        if self.enum is not None:
+            name = self.enum.get(value)
+            return f"{name} ({value})" if name is not None else f"unknown ({value})"
+        if isinstance(value, bool):
+            return "True" if value else "False"
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            text = bytes(value[:SHOWN_BYTES]).hex() if len(value) else "<empty>"
+            return text + ("…" if len(value) > SHOWN_BYTES else "")
+        if isinstance(value, str):
+            return value if len(value) <= SHOWN_TEXT else value[:SHOWN_TEXT] + "…"
+        if self.type == "time":
+            return absolute_time(value)
+        if self.type == "duration":
+            return f"{value / 1e9:.9f} seconds"
+        return str(value)
+
+
+def absolute_time(nanoseconds: int) -> str:
+    """Nanoseconds since 1970 as ISO date and time in UTC, or the bare number when no calendar holds it."""
+    try:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=nanoseconds // 1_000_000_000)
+    except OverflowError:
+        return f"{nanoseconds} ns"
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{nanoseconds % 1_000_000_000:09d} UTC"
+
+
+Children = Sequence["Field"] | Callable[[], "Sequence[Field]"] | int
+
+
+class Field:
+    """One occurrence of a field: `value` read from `length` bytes at `start` of byte view `view`.
+
+    `children` is a list, a function that makes the list when somebody looks, or a number n of bytes: a length that
+    stands in the n bytes before `start`. `text` replaces the line that the spec would give.
+    """
+
+    __slots__ = ("_children", "_text", "length", "spec", "start", "value", "view")
+
+    def __init__(self, spec: Spec, value: Any, start: int, length: int, view: int = 0, children: Children = (), text: str | None = None) -> None:
+        self.spec = spec
+        self.value = value
+        self.start = start
+        self.length = length
+        self.view = view
+        self._children = children
+        self._text = text
+
+    def __repr__(self) -> str:
+        return f"Field({self.name}, {self.value!r}, {self.start}+{self.length} of view {self.view})"
+
+    @property
+    def name(self) -> str:
+        """The filter name."""
+        return self.spec.name
+
+    @property
+    def label(self) -> str:
+        return self.spec.label
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """The children, made on first use."""
+        made = self._children
+        if isinstance(made, int):
+            width = made
+            count = -1 if self.value is None else self.length
+            made = [Field(self.spec.length, count, self.start - width, width, self.view)] if width else []
+        elif callable(made):
+            made = made()
+        else:
+            return made
+        self._children = made
+        return made
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether there is (or may be) anything below, without making it."""
+        return bool(self._children)
+
+    @property
+    def text(self) -> str:
+        """The line in the tree; free of control characters."""
+        spec = self.spec
+        if self._text is not None:
+            return printable(self._text)
+        if spec.mask:
+            return f"{bits(self.value, spec.mask, self.length)} = {spec.label}: {spec.shown(self.value)}"
+        if self.value is None and spec.type in ("none", "protocol"):
+            return spec.label
+        return f"{spec.label}: {spec.shown(self.value)}"
+
+
+def bits(value: int, mask: int, length: int) -> str:
+    """Wireshark's picture of a bit field: `.... 0101` for value 5 under mask 0x0f in one byte."""
+    shift = (mask & -mask).bit_length() - 1
+    placed = int(value) << shift
+    digits = ["." if not mask >> i & 1 else str(placed >> i & 1) for i in range(length * 8 - 1, -1, -1)]
+    return " ".join("".join(digits[i:i + 4]) for i in range(0, len(digits), 4))
+
+
+def walk(fields: Sequence[Field]) -> Iterator[Field]:
+    """Every field of a tree, parents first. Iterative, so that depth costs no stack."""
+    stack = list(reversed(fields))
+    while stack:
+        one = stack.pop()
+        yield one
+        stack.extend(reversed(one.fields))
+
+
+MALFORMED = Spec("_ws.malformed", "Malformed", "string", about="Bytes that do not fit the layout")
+INCOMPLETE = Spec("pv.incomplete", "Incomplete", "string", about="The stream or the capture cuts this message off")
+RAW = Spec("data.data", "Data", "bytes", about="Bytes that no decoder reads")
+COMMON = (MALFORMED, INCOMPLETE, RAW)
+
+
+def malformed(at: int, why: str, end: int, view: int = 0) -> Field:
+    """The node for bytes `at` .. `end` that could not be read: "malformed at byte n: why"."""
+    return Field(MALFORMED, f"malformed at byte {at}: {why}", at, max(0, end - at), view, (), f"[Malformed at byte {at}: {why}]")
+
+
+def incomplete(have: int, want: int, at: int, view: int = 0) -> Field:
+    """The node of a message of which only `have` of `want` bytes are there; generated."""
+    return Field(INCOMPLETE, f"{have} of {want} bytes", at, 0, view, (), f"[Incomplete: {have} of {want} bytes]")
+
+
+def raw(data: bytes, start: int, end: int, view: int = 0, text: str | None = None) -> Field:
+    """The bytes `start` .. `end` of `data`, unread."""
+    return Field(RAW, data[start:end], start, end - start, view, (), text)
+
+
+def group(spec: Spec, start: int, end: int, children: Children, text: str | None = None, view: int = 0) -> Field:
+    """A node that only holds others."""
+    return Field(spec, None, start, end - start, view, children, text)
+
+
+def generated(spec: Spec, value: Any, text: str | None = None, at: int = 0, view: int = 0, children: Children = ()) -> Field:
+    """A field that no byte of the packet holds; its line stands in brackets."""
+    return Field(spec, value, at, 0, view, children, f"[{text or f'{spec.label}: {spec.shown(value)}'}]")
