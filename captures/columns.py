@@ -72,9 +72,3 @@ class Columns:
                 wider[: self.count] = getattr(self, name)[: self.count]
             setattr(self, name, wider)
         self.room = room
-
-    def trim(self) -> None:
-        """Give back what the estimate was too large by."""
-        for name in LAYOUT:
-            setattr(self, name, getattr(self, name)[: self.count].copy())
-        self.room = self.count

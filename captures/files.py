@@ -1,0 +1,69 @@
+"""Opening capture files: what a file is, is told by its first bytes, never by its name.
+
+pcap and pcapng, each also compressed with gzip, zstd or LZ4. `open_source` reads the head; `Source.chunks` then gives the packets.
+"""
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from captures.compressed import Spool, compression
+from captures.errors import CaptureError
+from captures.mapped import Mapped, map_file
+from captures.pcap import PcapSource, variant
+from captures.pcapng import PcapngSource
+from captures.scan import FIRST, Records
+from captures.source import Source
+from protocols.fields import printable
+
+__all__ = ["Records", "Source", "open_source"]
+
+SECTION = b"\x0a\x0d\x0d\x0a"
+
+
+def open_source(path: Path) -> Source:
+    """The capture at `path`. Raises CaptureError, one line: not there, not a file, not permitted, empty, not a capture."""
+    shown = printable(str(path))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)     # a pipe without a writer would wait
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CaptureError(f"{shown}: {reason}") from error
+    try:
+        return _open(descriptor)
+    except CaptureError as error:
+        raise CaptureError(f"{shown}: {printable(str(error))}") from error
+    except OSError as error:
+        raise CaptureError(f"{shown}: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+
+
+def _open(descriptor: int) -> Source:
+    status = os.fstat(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise CaptureError("a directory, not a capture file")
+    if not stat.S_ISREG(status.st_mode):
+        raise CaptureError("not a regular file; save what it gives to a file first")
+    if not status.st_size:
+        raise CaptureError("the file is empty")
+    kind = compression(os.pread(descriptor, 4, 0))
+    data = Spool(descriptor, status.st_size, kind) if kind else map_file(descriptor)
+    try:
+        return _source(data, kind)
+    except CaptureError:
+        data.close()
+        raise
+
+
+def _source(data: Mapped, kind: str) -> Source:
+    there = data.fill(FIRST)
+    head = data.buffer[: min(there, 8)]
+    if head.startswith(SECTION):
+        return PcapngSource(data, kind)
+    if variant(head) is not None:
+        return PcapSource(data, kind)
+    if not kind:
+        raise CaptureError("not a pcap or pcapng file")
+    raise CaptureError(data.wrong or f"{kind} data, but no pcap or pcapng file in it")
