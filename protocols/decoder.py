@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from protocols.fields import Field, Spec
 
@@ -58,7 +58,7 @@ class Framing:
 
     offset: int
     size: int
-    order: str
+    order: Literal["big", "little"]
     add: int
     head: int
     least: int
@@ -105,13 +105,15 @@ class Header:
     """What pairing and statistics need of a message, read in about a microsecond.
 
     `key` correlates a response with its request (None: it pairs with nothing, or by order); `op` is the operation by name, "" in a
-    response that does not name it; `context` is the decoder's own note on how to read the rest.
+    response that does not name it; `context` is the decoder's own note on how to read the rest. `more` says that further responses to
+    the same request follow this one.
     """
 
     kind: Kind
     key: Any = None
     op: str = ""
     context: Any = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,9 @@ class Summary:
     """The words for one message, the same in the list, the tables, the statistics and the export.
 
     `target` is what the operation works on (topic, path, collection), `endpoint` its aggregatable form; `id` the correlation id as
-    text; `status`, `code` and `error` stand in responses; `info` is the Info column.
+    text; `status`, `code` and `error` stand in responses; `info` is the Info column. `soft` marks an error that callers expect as an answer
+    (the node is not there, asked for with exists). `waits` says that the server answers late by
+    design (a long poll): its response time is no latency.
     """
 
     op: str = ""
@@ -170,6 +174,8 @@ class Summary:
     code: int | None = None
     error: str = ""
     info: str = ""
+    soft: bool = False
+    waits: bool = False
 
 
 class Decoder:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ["Field", "Spec", "generated", "group", "incomplete", "malformed", "printable", "raw", "walk"]
+__all__ = ["Field", "Spec", "generated", "group", "incomplete", "malformed", "plain", "printable", "raw", "walk"]
 
 SHOWN_BYTES = 32
 SHOWN_TEXT = 512
@@ -43,7 +43,7 @@ class Spec:
     `type` is one of: none (a group), protocol, bool, int8 .. int64, uint8 .. uint64, uint128, double, string, bytes, ether,
     ipv4, ipv6, time (absolute, nanoseconds since 1970 UTC), duration (nanoseconds), frame (a packet number).
     `enum` names values; `show` turns a value into the text behind the label and wins over `enum`. `mask` marks a bit field
-    of the bytes that it lies in; `about` says in a sentence what the field means.
+    of the bytes that it lies in; `base` is "hex" for numbers that are written so; `about` says in a sentence what the field means.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Spec:
     show: Callable[[Any], str] | None = None
     mask: int = 0
     about: str = ""
+    base: str = "dec"
     _length: list[Spec] = field(default_factory=list, repr=False)
 
     @property
@@ -74,7 +75,7 @@ class Spec:
             return self.show(value)
         if self.enum is not None:
             name = self.enum.get(value)
-            return f"{name} ({value})" if name is not None else f"unknown ({value})"
+            return f"{name if name is not None else 'unknown'} ({self.number(value) if isinstance(value, int) else value})"
         if isinstance(value, bool):
             return "True" if value else "False"
         if isinstance(value, (bytes, bytearray, memoryview)):
@@ -85,8 +86,20 @@ class Spec:
         if self.type == "time":
             return absolute_time(value)
         if self.type == "duration":
-            return f"{value / 1e9:.9f} seconds"
+            return f"{seconds(value)} seconds"
+        return self.number(value) if isinstance(value, int) else str(value)
+
+    def number(self, value: int) -> str:
+        """A whole number in the base that the field is written in; hex has the digits of the field's full width."""
+        if self.base == "hex":
+            return f"0x{value:0{int(self.type.lstrip('uint')) // 4}x}"
         return str(value)
+
+
+def seconds(nanoseconds: int) -> str:
+    """Nanoseconds as seconds with nine decimals, exactly."""
+    whole, part = divmod(abs(nanoseconds), 1_000_000_000)
+    return f"{'-' if nanoseconds < 0 else ''}{whole}.{part:09d}"
 
 
 def absolute_time(nanoseconds: int) -> str:
@@ -151,6 +164,11 @@ class Field:
         return made
 
     @property
+    def absent(self) -> bool:
+        """Whether this only says that there is no value: exported, so that columns line up, and not shown."""
+        return not self.length and self.value in (None, "") and not self._children and self.spec.type not in ("none", "protocol")
+
+    @property
     def has_fields(self) -> bool:
         """Whether there is (or may be) anything below, without making it."""
         return bool(self._children)
@@ -183,6 +201,31 @@ def walk(fields: Sequence[Field]) -> Iterator[Field]:
         one = stack.pop()
         yield one
         stack.extend(reversed(one.fields))
+
+
+def plain(field: Field) -> str:
+    """The value as `tshark -T fields` prints it: bare, on one line, empty where there is none."""
+    spec, value = field.spec, field.value
+    if value is None:
+        return "1" if spec.type == "none" else field.text if spec.type == "protocol" else ""
+    if isinstance(value, (bool, float)) or spec.type == "bool":
+        return str(int(value)) if spec.type == "bool" else f"{value:.15g}"
+    if isinstance(value, int):
+        if spec.type == "time":
+            return calendar_time(value)
+        return seconds(value) if spec.type == "duration" else spec.number(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return value.hex()
+    return printable(str(value))
+
+
+def calendar_time(nanoseconds: int) -> str:
+    """Nanoseconds since 1970 as tshark writes an absolute time, in UTC: `Nov 14, 2023 22:13:20.000000000 UTC`."""
+    try:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=nanoseconds // 1_000_000_000)
+    except OverflowError:
+        return seconds(nanoseconds)
+    return f"{moment:%b} {moment.day:2}, {moment:%Y %H:%M:%S}.{nanoseconds % 1_000_000_000:09d} UTC"
 
 
 MALFORMED = Spec("_ws.malformed", "Malformed", "string", about="Bytes that do not fit the layout")

@@ -15,7 +15,8 @@ from protocols.fields import Field
 @dataclass(frozen=True, slots=True)
 class TcpFacts:
     """What the stream tells about one TCP segment. `seq_base` and `ack_base` are the raw numbers that count as relative 0 (Wireshark's rule);
-    `analysis` names findings as in `tcp.analysis.NAME`; `window_scale` is the shift in force for this sender, -1 unknown, -2 no scaling."""
+    `analysis` names findings as in `tcp.analysis.NAME`; `window_scale` is the shift in force for this sender, -1 unknown, -2 no scaling.
+    Times in nanoseconds since the stream's first and previous packet."""
 
     seq_base: int
     ack_base: int
@@ -24,6 +25,8 @@ class TcpFacts:
     next_seq_expected: int | None = None
     duplicate_ack: tuple[int, int] | None = None
     """(how many duplicates so far, frame number of the original ACK)"""
+    since_first: int | None = None
+    since_previous: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,15 @@ class Facts:
     stream: int | None = None
     tcp: TcpFacts | None = None
     datagram: Datagram | None = None
+    quoted: int | None = None
+    """The stream of the TCP or UDP header that this packet quotes, when it is an ICMP error."""
 
 
 @dataclass(slots=True)
 class Lower:
     """The layers below the application. `views` are byte views beyond the frame (index 1 on); `payload` is (view, start, end) of the
-    TCP or UDP payload; `protocol` and `info` are the list's columns as they stand without an application layer."""
+    TCP or UDP payload as far as it is captured; `protocol` and `info` are the list's columns as they stand without an application layer;
+    `severity` is "error", "warning", "note" or "". `protocols` names the layers for `frame.protocols`: who adds a layer may append to it."""
 
     layers: list[Field]
     views: list[View] = field(default_factory=list)
@@ -67,3 +73,4 @@ class Lower:
     transport: str = ""
     payload: tuple[int, int, int] | None = None
     severity: str = ""
+    protocols: list[str] = field(default_factory=list)

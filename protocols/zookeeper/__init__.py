@@ -1,0 +1,1 @@
+"""Apache ZooKeeper's client protocol, servers 3.4 to 3.9."""

@@ -1,0 +1,121 @@
+"""Built-in decoders on demand, plugins from files and folders, and what happens when one of them is broken."""
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from protocols.decoder import Header, Kind, Message, Opening, Side
+from protocols.registry import Registry
+
+ECHO = Path(__file__).parent / "data" / "plugin_echo.py"
+REQUEST, REPLY = bytes.fromhex("0007010000002a6869"), bytes.fromhex("0007020000002a6869")
+
+
+def alone(*files: Path, folder: Path | None = None) -> Registry:
+    return Registry(files, folder, installed=False)
+
+
+def test_the_built_in_decoder_is_found_by_its_filter_name() -> None:
+    registry = Registry(installed=False)
+    assert registry.get("zookeeper").title == "Apache ZooKeeper"
+    assert registry.get("zookeeper") is registry.get("zookeeper")
+    assert not registry.problems
+    with pytest.raises(KeyError):
+        registry.get("nonsense")
+
+
+def test_no_decoder_is_imported_before_it_is_asked_for() -> None:
+    code = ("import sys\nfrom protocols.registry import Registry\nr = Registry()\nassert 'protocols.zookeeper.decoder' not in sys.modules\n"
+            "r.get('zookeeper')\nassert 'protocols.zookeeper.decoder' in sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
+
+
+def test_a_plugin_file_decodes_its_protocol() -> None:
+    registry = alone(ECHO)
+    echo = registry.get("echo")
+    assert echo in registry.decoders()
+    assert not registry.problems
+    match = echo.recognise(Opening((REQUEST, REPLY), (40000, 7007), (True, True), (True, True)))
+    assert match is not None
+    assert match.client == 0
+    heads = [echo.header(data, 0, len(data), Side(client, True, data, b""), echo.session()) for data, client in ((REQUEST, True), (REPLY, False))]
+    assert [head.kind for head in heads] == [Kind.REQUEST, Kind.RESPONSE]
+    assert heads[0].key == heads[1].key
+    fields = echo.dissect(Message(REPLY, 0, 9, 9, heads[1], False))
+    assert [(one.name, one.value, one.start, one.length) for one in fields] == [
+        ("echo.len", 7, 0, 2), ("echo.kind", 2, 2, 1), ("echo.id", 42, 3, 4), ("echo.text", "hi", 7, 2)]
+    assert {one.name for one in fields} <= {spec.name for spec in echo.specs()}
+    assert echo.describe(Message(REPLY, 0, 9, 9, Header(Kind.RESPONSE, b"\0\0\0\x2a"), False)).id == "42"
+
+
+def test_a_folder_of_plugins_is_searched_and_need_not_exist(tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text(ECHO.read_text())
+    (tmp_path / "notes.txt").write_text("not a plugin")
+    assert [one.name for one in alone(folder=tmp_path).decoders()][-1] == "echo"
+    missing = alone(folder=tmp_path / "nowhere")
+    missing.decoders()
+    assert not missing.problems
+
+
+@pytest.mark.parametrize(("source", "why"), [
+    ("def broken(:", "SyntaxError"),
+    ("import module_that_does_not_exist", "ModuleNotFoundError"),
+    ("raise SystemExit(3)", "SystemExit"),
+    ("1 / 0", "ZeroDivisionError: division by zero"),
+    ("x = 1", "no subclass of Decoder"),
+    ("from protocols.decoder import Decoder\nclass Bare(Decoder): pass", "Bare has no name"),
+    ("from protocols.decoder import Decoder\nclass A(Decoder):\n    name = 'Über x'; title = column = 'A'", "no filter name"),
+    ("from protocols.decoder import Decoder\nclass A(Decoder):\n    name = title = column = 'a'", "NotImplementedError"),
+    ("from protocols.decoder import Decoder\nfrom protocols.fields import Spec\nclass A(Decoder):\n    name = title = column = 'a'\n"
+     "    def specs(self): return [Spec('tcp.port', 'Port')]", "tcp.port is outside a"),
+])
+def test_a_broken_plugin_is_reported_and_the_others_work(tmp_path: Path, source: str, why: str) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text(source)
+    registry = alone(bad, tmp_path / "missing.py", ECHO)
+    assert "echo" in [one.name for one in registry.decoders()]
+    assert len(registry.problems) == 2
+    assert "bad.py" in registry.problems[0]
+    assert why in registry.problems[0]
+    assert "missing.py" in registry.problems[1]
+    assert "\n" not in registry.problems[0]
+
+
+def test_a_name_in_use_is_not_taken_over(tmp_path: Path) -> None:
+    thief = tmp_path / "thief.py"
+    thief.write_text(ECHO.read_text().replace('name = "echo"', 'name = "zookeeper"').replace('"echo', '"zookeeper'))
+    registry = alone(ECHO, ECHO, thief)
+    assert [one.title for one in registry.decoders() if one.name in ("echo", "zookeeper")] == ["Apache ZooKeeper", "Echo example protocol"]
+    assert [problem.split(": ", 1)[1] for problem in registry.problems] == ["the name echo is in use; left out", "the name zookeeper is in use; left out"]
+
+
+def test_a_built_in_decoder_that_fails_is_reported_once() -> None:
+    registry = Registry(installed=False, built_in={"ghost": "protocols.ghost:Ghost", "zookeeper": "protocols.zookeeper.decoder:ZooKeeper"})
+    assert [one.name for one in registry.decoders()] == ["zookeeper"]
+    registry.decoders()
+    assert registry.problems == ["protocol ghost: ModuleNotFoundError: No module named 'protocols.ghost'"]
+    with pytest.raises(KeyError):
+        registry.get("ghost")
+
+
+def test_installed_plugins_come_by_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "toy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
+    (tmp_path / "toy_echo.py").write_text(ECHO.read_text() + "\nodd = 7\n")
+    entries = ("a_bad = toy_missing:Echo", "b_odd = toy_echo:odd", "c_class = toy_echo:Echo", "d_module = toy_echo")
+    (info / "entry_points.txt").write_text("\n".join(("[protoview.protocols]", *entries)) + "\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry()
+    assert registry.get("echo").column == "Echo"
+    assert registry.problems == [
+        "plugin a_bad: ModuleNotFoundError: No module named 'toy_missing'", "plugin b_odd: TypeError: 7 is no subclass of Decoder",
+        "plugin d_module: the name echo is in use; left out"]
+
+
+def test_without_installed_plugins_their_machinery_is_not_imported() -> None:
+    code = "import sys\nfrom protocols.registry import Registry\nRegistry().decoders()\nassert 'importlib.metadata' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
