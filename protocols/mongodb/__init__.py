@@ -1,0 +1,1 @@
+"""MongoDB: every opcode, every BSON type, and what the server meant."""

@@ -1,0 +1,168 @@
+"""The MongoDB decoder: framing, pairing and the tree.
+
+A message is read by the layout of its opcode; a compressed one once more in a byte view of its own. Replies of an exhaust cursor name
+the reply before them, so the session keeps which request a chain belongs to.
+
+Sources: MongoDB specifications (OP_MSG, OP_COMPRESSED); MongoDB manual, "Wire Protocol".
+"""
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from protocols import fields as f
+from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
+from protocols.fields import Field, Spec
+from protocols.mongodb import document, layouts
+from protocols.mongodb import tables as t
+from protocols.mongodb.body import read_body
+from protocols.mongodb.compression import CannotDecompress, decompress, peek
+from protocols.mongodb.describe import command_of, describe
+from protocols.mongodb.recognise import could_start, recognise
+from protocols.records import read
+
+__all__ = ["MongoDB"]
+
+_HEAD = struct.Struct("<iIIi").unpack_from
+_U32 = struct.Struct("<I").unpack_from
+_I32 = struct.Struct("<i").unpack_from
+
+
+@dataclass(slots=True)
+class Session:
+    """`chain` maps the id of a reply that announces more to the request of its chain; `exhaust` are legacy queries with the exhaust flag."""
+
+    chain: dict[int, int] = field(default_factory=dict)
+    exhaust: set[int] = field(default_factory=set)
+
+
+class MongoDB(Decoder):
+    """MongoDB's wire protocol."""
+
+    name = "mongo"
+    title = "MongoDB"
+    column = "MongoDB"
+    ports = frozenset({27017, 27018, 27019})
+    framing = Framing(offset=0, size=4, order="little", add=0, head=48, least=16, most=t.LARGEST)
+
+    def specs(self) -> Iterable[Spec]:
+        return (*layouts.specs(), *document.SPECS)
+
+    def recognise(self, opening: Opening) -> Match | None:
+        return recognise(opening)
+
+    def session(self) -> Session:
+        return Session()
+
+    def accepts(self, head: bytes, side: Side) -> bool:
+        return could_start(head)
+
+    def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
+        """Kind and key; the command's name where the message's first bytes tell it."""
+        if end - start < 16:
+            return Header(Kind.EVENT)
+        _, request_id, response_to, opcode = _HEAD(data, start)
+        opcode, flags, name = _glance(data, start, end, opcode)
+        if side.from_client:
+            if opcode == t.OP_QUERY and flags & t.QUERY_EXHAUST:
+                session.exhaust.add(request_id)
+            unanswered = opcode in t.UNANSWERED or (opcode == t.OP_MSG and flags & t.MORE_TO_COME)
+            return Header(Kind.ONEWAY if unanswered else Kind.REQUEST, request_id, name)
+        key = session.chain.pop(response_to, response_to)
+        more = opcode == t.OP_MSG and bool(flags & t.MORE_TO_COME)
+        if opcode == t.OP_REPLY and key in session.exhaust and end - start >= 28:
+            more = data[start + 20:start + 28] != bytes(8)
+        if more:
+            session.chain[request_id] = key
+        return Header(Kind.RESPONSE, key, "", None, more)
+
+    def describe(self, message: Message) -> Summary:
+        return describe(message)
+
+    def dissect(self, message: Message) -> Sequence[Field]:
+        data, start, end, view = message.data, message.start, message.end, message.view
+        want = message.length
+        if end - start < 16:
+            return read(layouts.HEADER, data, start, end, view=view, want=want)
+        out = read(layouts.HEADER, data, start, start + 16, view=view)
+        opcode = int(_HEAD(data, start)[3])
+        if opcode == t.OP_COMPRESSED:
+            return out + _compressed(message)
+        return out + _plain(message, data, start + 16, end, view, opcode, want - 16, _secret(message))
+
+
+def _glance(data: bytes, start: int, end: int, opcode: int) -> tuple[int, int, str]:
+    """(opcode, flags, command's name) from the first bytes of a message, through its compression."""
+    at = start + 16
+    if opcode == t.OP_COMPRESSED and end - at >= 9:
+        opcode = int(_I32(data, at)[0])
+        data = peek(data[at + 8], data[at + 9:end])
+        at, end = 0, len(data)
+    if opcode in t.LEGACY_NAMES:
+        return opcode, 0, t.LEGACY_NAMES[opcode]
+    if end - at < 4:
+        return opcode, 0, ""
+    flags = int(_U32(data, at)[0])
+    if opcode == t.OP_MSG:
+        now = at + 4
+        while now + 5 < end and data[now] == 1 and (size := int(_I32(data, now + 1)[0])) > 4:
+            now += 1 + size
+        if now + 7 > end or data[now] != 0:
+            return opcode, flags, ""
+        zero = data.find(b"\0", now + 6, now + 134)
+        return opcode, flags, data[now + 6:zero].decode("utf-8", "replace") if zero >= 0 else ""
+    return opcode, flags, ""
+
+
+def _secret(message: Message) -> str:
+    """The command's name when passwords or tokens travel in it, on request or reply; else nothing."""
+    request = message if message.from_client else message.peer
+    if request is None:
+        return ""
+    command = command_of(read_body(request.data, request.start, request.end))
+    return command if command in t.SECRET_COMMANDS else ""
+
+
+def _plain(message: Message, data: bytes, at: int, end: int, view: int, opcode: int, want: int, secret: str) -> list[Field]:
+    """The body of an uncompressed message."""
+    layout = layouts.BODIES.get(opcode, layouts.UNKNOWN_BODY)
+    checked = opcode == t.OP_MSG and end - at >= 4 and bool(_U32(data, at)[0] & t.CHECKSUM_PRESENT)
+    cut = want > end - at
+    stop = end - 4 if checked and not cut and end - at >= 8 else end
+    out = read(layout, data, at, stop, view=view, want=want if cut else None, context=secret)
+    if stop < end:
+        out += _checksum(data, message.start if view == message.view else None, stop, view)
+    return out
+
+
+def _checksum(data: bytes, start: int | None, at: int, view: int) -> list[Field]:
+    """The CRC-32C over the message before it; inside a compressed one it covers a header that never was on the wire."""
+    stated = int(_U32(data, at)[0])
+    if start is None:
+        return [Field(layouts.CHECKSUM, stated, at, 4, view), f.generated(layouts.CHECKSUM_STATUS, 2, at=at, view=view)]
+    import google_crc32c
+
+    found = google_crc32c.value(data[start:at])
+    good = found == stated
+    text = f"{layouts.CHECKSUM.label}: 0x{stated:08x} [{'correct' if good else f'incorrect, should be 0x{found:08x}'}]"
+    return [Field(layouts.CHECKSUM, stated, at, 4, view, (), text), f.generated(layouts.CHECKSUM_STATUS, int(good), at=at, view=view)]
+
+
+def _compressed(message: Message) -> list[Field]:
+    """The compressed message's own fields, and the tree of what it holds in a byte view of its own."""
+    data, at, end, view = message.data, message.start + 16, message.end, message.view
+    out = read(layouts.COMPRESSED_HEAD, data, at, end, view=view, want=message.length - 16 if not message.complete else None)
+    if end - at < 9 or not message.complete:
+        return out
+    opcode, size, compressor = int(_I32(data, at)[0]), int(_I32(data, at + 4)[0]), data[at + 8]
+    if opcode == t.OP_COMPRESSED:
+        return [*out, layouts.note("A compressed message inside a compressed message is not read", at, view)]
+    try:
+        inside = decompress(compressor, data[at + 9:end], size)
+    except CannotDecompress as fault:
+        return [*out, layouts.note(f"Not decompressed: {fault}", at + 9, view)]
+    made = message.add_view(f"Decompressed ({t.COMPRESSORS[compressor]})", inside)
+    fields = _plain(message, inside, 0, len(inside), made, opcode, len(inside), _secret(message))
+    title = f"Decompressed message: {t.OPCODES.get(opcode, f'opcode {opcode}')}, {len(inside):,} bytes"
+    return [*out, f.group(layouts.DECOMPRESSED, 0, len(inside), fields, title, made)]
