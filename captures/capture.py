@@ -21,7 +21,8 @@ from captures.errors import CaptureError
 from captures.files import open_source
 from captures.follow import Follow
 from captures.index import Index
-from captures.model import Interface, Packet, Row, Stream
+from captures.interface import Interface
+from captures.model import Packet, Row, Stream
 from captures.tcp_analysis import TcpAnalysis
 from protocols.decoder import Decoder
 from protocols.registry import Registry

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from captures.general import Piece
-from protocols.lower import Datagram
+
+if TYPE_CHECKING:
+    from protocols.lower import Datagram
 
 LONGEST = 65535
 MOST_PIECES = 262_144
@@ -87,7 +90,7 @@ def _in_order(one: _Open) -> Places:
     return tuple(places) if have == one.total else ()
 
 
-class Datagrams(Mapping[int, Datagram]):
+class Datagrams(Mapping[int, "Datagram"]):
     """The datagrams by the packet that completed them. `read(packet, start, length)` gives bytes of a frame."""
 
     def __init__(self, read: Callable[[int, int, int], bytes]) -> None:
@@ -99,6 +102,8 @@ class Datagrams(Mapping[int, Datagram]):
 
     def __getitem__(self, packet: int) -> Datagram:
         places = self._places[packet]
+        from protocols.lower import Datagram
+
         return Datagram(b"".join(self._read(*place[:3]) for place in places), places)
 
     def __contains__(self, packet: object) -> bool:

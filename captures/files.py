@@ -8,14 +8,12 @@ import os
 import stat
 from pathlib import Path
 
-from captures.compressed import Spool, compression
 from captures.errors import CaptureError
 from captures.mapped import Mapped, map_file
 from captures.pcap import PcapSource, variant
-from captures.pcapng import PcapngSource
 from captures.scan import FIRST, Records
 from captures.source import Source
-from protocols.fields import printable
+from protocols.printable import printable
 
 __all__ = ["Records", "Source", "open_source"]
 
@@ -48,8 +46,7 @@ def _open(descriptor: int) -> Source:
         raise CaptureError("not a regular file; save what it gives to a file first")
     if not status.st_size:
         raise CaptureError("the file is empty")
-    kind = compression(os.pread(descriptor, 4, 0))
-    data = Spool(descriptor, status.st_size, kind) if kind else map_file(descriptor)
+    kind, data = _buffer(descriptor, status.st_size)
     try:
         return _source(data, kind)
     except CaptureError:
@@ -57,10 +54,24 @@ def _open(descriptor: int) -> Source:
         raise
 
 
+def _buffer(descriptor: int, length: int) -> tuple[str, Mapped]:
+    """The file's bytes, decompressed if need be, and by what."""
+    head = os.pread(descriptor, 8, 0)
+    if not head.startswith(SECTION) and variant(head) is None:
+        from captures.compressed import Spool, compression  # plain captures open without it
+
+        kind = compression(head[:4])
+        if kind:
+            return kind, Spool(descriptor, length, kind)
+    return "", map_file(descriptor)
+
+
 def _source(data: Mapped, kind: str) -> Source:
     there = data.fill(FIRST)
     head = data.buffer[: min(there, 8)]
     if head.startswith(SECTION):
+        from captures.pcapng import PcapngSource
+
         return PcapngSource(data, kind)
     if variant(head) is not None:
         return PcapSource(data, kind)

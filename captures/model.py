@@ -8,7 +8,7 @@ from typing import NamedTuple
 from protocols.decoder import View
 from protocols.fields import Field
 
-__all__ = ["Interface", "Packet", "Piece", "Row", "Stream", "View"]
+__all__ = ["Packet", "Piece", "Row", "Stream", "View"]
 
 
 class Stream(NamedTuple):
@@ -16,15 +16,6 @@ class Stream(NamedTuple):
 
     transport: str
     number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """Where packets were recorded. `link` is the link type (DLT), `snaplen` 0 when unlimited."""
-
-    link: int
-    snaplen: int = 0
-    name: str = ""
 
 
 class Row(NamedTuple):

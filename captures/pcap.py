@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captures.errors import CaptureError
+from captures.interface import Interface
 from captures.mapped import Mapped
-from captures.model import Interface
 from captures.scan import FIRST, LARGEST_RECORD, WINDOW, Chain, Records, reader, rows
 from captures.source import Source
 

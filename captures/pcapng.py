@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captures.errors import CaptureError
+from captures.interface import Interface
 from captures.mapped import Mapped
-from captures.model import Interface
 from captures.scan import FIRST, LARGEST_RECORD, WINDOW, Chain, Records, reader, rows
 from captures.source import Source, comment_lines
-from protocols.fields import printable
+from protocols.printable import printable
 
 SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
 BYTE_ORDER = 0x1A2B3C4D

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST = 512 << 10               # the first window: a screenful in a few milliseconds
-WINDOW = 64 << 20
+WINDOW = 32 << 20
 PLAIN = 2 << 20                 # windows up to this length are done by the plain loop, and pieces of larger ones where the cursors failed
 CURSORS = 256
 ROUNDS = 32                     # hops between two looks at which cursors are done

@@ -11,10 +11,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from mmap import mmap
 
+from captures.interface import Interface
 from captures.mapped import Mapped
-from captures.model import Interface
 from captures.scan import Records
-from protocols.fields import printable
+from protocols.printable import printable
 
 
 class Comments(Mapping[int, str]):

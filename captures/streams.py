@@ -7,7 +7,7 @@ are walked packet by packet, and of those only the few packets that can matter.
 """
 from __future__ import annotations
 
-import random
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class PairTable:
         self.a = np.zeros(1024, np.uint64)
         self.b = np.zeros(1024, np.uint64)
         self._slots = np.full(SLOTS, -1, np.int32)
-        self._odd = tuple(np.uint64(random.getrandbits(64) | 1) for _ in range(2))
+        self._odd = tuple(np.uint64(int.from_bytes(os.urandom(8)) | 1) for _ in range(2))
 
     def __len__(self) -> int:
         return self.count

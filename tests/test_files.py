@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from captures.errors import CaptureError
 from captures.files import open_source
-from captures.model import Interface
+from captures.interface import Interface
 
 SECOND = 1_700_000_000
 PACKETS = [Sent(SECOND * 10**6 + 5, b"first"), Sent(SECOND * 10**6 + 999_999, b""), Sent(SECOND * 10**6 + 2_000_000, b"third packet", 1514)]

@@ -171,7 +171,7 @@ def test_a_decoder_that_fails_leaves_a_hole() -> None:
             if head[6:8] == b"\0\x05":
                 raise ZeroDivisionError
             return super().accepts(head, side)
-    Broken.framing = Toy.framing.__class__(0, 4, ">", 4, 8, 9, 1 << 26)  # type: ignore[union-attr]
+    Broken.framing = Toy.framing.__class__(0, 4, "big", 4, 8, 9, 1 << 26)  # type: ignore[union-attr]
     data = b"".join(MESSAGES)
     found = cut_up([(0, data)], Broken())
     assert found.start == places(MESSAGES[:5])
@@ -180,7 +180,7 @@ def test_a_decoder_that_fails_leaves_a_hole() -> None:
 
 def test_little_endian_and_three_byte_lengths_are_cut() -> None:
     class Small(Toy):
-        framing = Toy.framing.__class__(1, 3, "<", 4, 5, 4, 1 << 20)  # type: ignore[union-attr]
+        framing = Toy.framing.__class__(1, 3, "little", 4, 5, 4, 1 << 20)  # type: ignore[union-attr]
 
         def accepts(self, head: bytes, side: Side) -> bool:
             return head[:1] == b"\xfe"

@@ -1,0 +1,26 @@
+# make run: open the demo capture.  make test: lint, types, the three floors, tests.  Both set up .venv first, and again when pyproject.toml changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: run test clean
+
+run: $(READY)
+	@$(BIN)/protoview --demo
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p protocols -p captures -p tui -m protoview
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n auto
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "protoview needs Python 3.11 or newer: make PYTHON=python3.11" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv $(VENV) || { rm -rf $(VENV); \
+	    echo "cannot make a virtual environment: install Python's venv (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

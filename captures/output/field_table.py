@@ -1,0 +1,153 @@
+"""Chosen fields of every packet as a table (`-T fields`), with tshark's options for separators, quotes and occurrences.
+
+No packet is dissected further than the names ask for: what the index knows comes from its columns, the list's columns from the row,
+layers 2-4 without reading the stream where none of its findings is wanted.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from captures import packets
+from captures.capture import Capture
+from captures.columns import Columns
+from captures.model import Row
+from captures.output.names import COLUMNS
+from captures.output.text import relative_time
+from protocols import frame, icmp, icmpv6, layer, link
+from protocols.fields import COMMON, Field, calendar_time, plain, seconds, walk
+
+__all__ = ["FieldFormat", "field_format", "field_table"]
+
+SPECIAL = {"/t": "\t", "/s": " "}
+QUOTES = {"d": '"', "s": "'", "n": ""}
+STATELESS = frozenset(("frame", "eth", "vlan", "llc", "sll", "null", "arp", "ip", "ipv6", "icmp", "icmpv6", "udp"))
+"""Layers whose fields are the same whatever the rest of the stream holds; all but the list of layers itself."""
+QUOTING = (icmp, icmpv6)
+"""Layers that hold other packets' layers."""
+ANYWHERE = frozenset(spec.name for spec in (*COMMON, layer.LIMITED))
+BY_LOWER_CASE = {name.lower(): column for name, column in COLUMNS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFormat:
+    """How a table is written. `occurrence`: "f" first, "l" last, "a" all, joined by `aggregator`."""
+
+    separator: str = "\t"
+    aggregator: str = ","
+    occurrence: str = "a"
+    quote: str = ""
+    header: bool = False
+
+    def line(self, cells: Sequence[Sequence[str]]) -> str:
+        return self.separator.join([self.cell(values) for values in cells]) + "\n"
+
+    def cell(self, values: Sequence[str]) -> str:
+        """The occurrences of one field; nothing at all, not even quotes, where there is none."""
+        if not values:
+            return ""
+        joined = self.aggregator.join(values) if self.occurrence == "a" else values[0 if self.occurrence == "f" else -1]
+        return f"{self.quote}{joined}{self.quote}"
+
+
+def field_format(options: Sequence[str]) -> FieldFormat:
+    """The `option=value` pairs of tshark's -E: separator, aggregator, occurrence, quote, header. Raises ValueError."""
+    format_ = FieldFormat()
+    chosen = {name: getattr(format_, name) for name in FieldFormat.__slots__}
+    for option in options:
+        name, _, value = option.partition("=")
+        made: str | bool | None = None
+        if value and name in ("separator", "aggregator"):
+            made = SPECIAL.get(value, value[0])
+        elif value in QUOTES and name == "quote":
+            made = QUOTES[value]
+        elif value in ("f", "l", "a") and name == "occurrence":
+            made = value
+        elif value in ("y", "n") and name == "header":
+            made = value == "y"
+        if made is None:
+            raise ValueError(
+                f'"{option}" is not a valid field output option=value pair. Known: separator=/t|/s|CHARACTER, aggregator=,|/s|CHARACTER, '
+                "occurrence=f|l|a, quote=d|s|n, header=y|n"
+            )
+        chosen[name] = made
+    return FieldFormat(**chosen)
+
+
+def field_table(capture: Capture, count: int, names: Sequence[str], format_: FieldFormat) -> Iterator[str]:
+    """The first `count` packets, a line each; `names` are known (`names.known`)."""
+    if format_.header:
+        yield format_.separator.join(names) + "\n"
+    cells = _cells(capture, names)
+    for i in range(count):
+        found = cells(i)
+        yield format_.line([found.get(name, ()) for name in names])
+
+
+Cells = Callable[[int], dict[str, list[str]]]
+
+
+def _cells(capture: Capture, names: Sequence[str]) -> Cells:
+    """The function that gives a packet's values by name, each as dear as the names need."""
+    columns = capture._index.columns
+    direct = [name for name in names if name in FRAME]
+    rows = [(name, BY_LOWER_CASE[name.lower()]) for name in names if name.lower() in BY_LOWER_CASE]
+    deep = {name for name in names if name not in FRAME and name.lower() not in BY_LOWER_CASE}
+    layers, closed = _layers(capture, deep), _closed(deep)
+
+    def cells(i: int) -> dict[str, list[str]]:
+        found = {name: [FRAME[name](columns, i)] for name in direct}
+        if rows:
+            row = capture.row(i)
+            for name, column in rows:
+                found[name] = [_column(row, column, columns)]
+        if deep:
+            for top in layers(i):
+                for node in (top,) if top.spec.name in closed else walk((top,)):
+                    if (name := node.spec.name) in deep:
+                        found.setdefault(name, []).append(plain(node))
+        return found
+    return cells
+
+
+def _layers(capture: Capture, names: AbstractSet[str]) -> Callable[[int], Sequence[Field]]:
+    """The function that gives a packet's layers, as many and as costly as these names need."""
+    index = capture._index
+    lower = {spec.name for module in link.MODULES for spec in module.SPECS} - {frame.PROTOCOLS.name}
+    if not names <= lower:
+        return lambda i: capture.packet(i).layers
+    if all(name.partition(".")[0] in STATELESS for name in names):
+        return lambda i: packets.lower(index, i, None).layers
+
+    def with_findings(i: int) -> Sequence[Field]:
+        read = capture._read(i, True) if capture._is_tcp(i) else None
+        return packets.lower(index, i, read.analysis.facts(i) if read else None).layers
+    return with_findings
+
+
+def _closed(names: AbstractSet[str]) -> AbstractSet[str]:
+    """The layers below which none of these names can be: they need not be opened."""
+    closed: set[str] = set()
+    if names.isdisjoint(ANYWHERE):
+        for module in link.MODULES:
+            own = {spec.name for spec in module.SPECS}
+            if names.isdisjoint(own) and module not in QUOTING:
+                closed |= {spec.name for spec in module.SPECS if spec.type == "protocol"}
+    return closed
+
+
+def _column(row: Row, column: str, columns: Columns) -> str:
+    return relative_time(row.time - int(columns.ts[0])) if column == "time" else str(getattr(row, column))
+
+
+FRAME: dict[str, Callable[[Columns, int], str]] = {
+    "frame.number": lambda c, i: str(i + 1),
+    "frame.len": lambda c, i: str(c.wire[i]),
+    "frame.cap_len": lambda c, i: str(c.cap[i]),
+    "frame.time": lambda c, i: calendar_time(int(c.ts[i])),
+    "frame.time_epoch": lambda c, i: seconds(int(c.ts[i])),
+    "frame.time_relative": lambda c, i: seconds(int(c.ts[i]) - int(c.ts[0])),
+    "frame.time_delta": lambda c, i: seconds(int(c.ts[i]) - int(c.ts[i - 1])) if i else seconds(0),
+}
+"""What the index knows without looking at the packet."""

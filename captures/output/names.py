@@ -1,0 +1,55 @@
+"""Every field name the program knows, before any byte is read: for `-e`, `--list-fields` and completion."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from captures import exchange, packets
+from protocols import link
+from protocols.fields import Spec
+from protocols.registry import Registry
+
+__all__ = ["COLUMNS", "Name", "field_lines", "known", "protocol_lines"]
+
+COLUMNS = {
+    "_ws.col.No.": "number", "_ws.col.Time": "time", "_ws.col.Source": "source", "_ws.col.Destination": "destination",
+    "_ws.col.Protocol": "protocol", "_ws.col.Length": "length", "_ws.col.Info": "info",
+}
+"""tshark's names of the list's columns, and ours; tshark knows them in either case from 4.2 on, and so they are here."""
+
+
+class Name(NamedTuple):
+    """A field by name. `protocol` is the filter name of the protocol it belongs to."""
+
+    spec: Spec
+    protocol: str
+
+
+def known(registry: Registry) -> dict[str, Name]:
+    """All names; where two protocols state one name, the first counts: lower layers, the program's own, decoders as registered."""
+    names: dict[str, Name] = {}
+    for protocol, spec in link.specs():
+        names.setdefault(spec.name, Name(spec, protocol))
+    for spec in (*exchange.SPECS, packets.HOLE, packets.REASSEMBLED_IN):
+        names.setdefault(spec.name, Name(spec, spec.name.partition(".")[0]))
+    for decoder in registry.decoders():
+        names.setdefault(decoder.name, Name(Spec(decoder.name, decoder.title, "protocol"), decoder.name))
+        for spec in decoder.specs():
+            names.setdefault(spec.name, Name(spec, decoder.name))
+    for column in COLUMNS:
+        name = Name(Spec(column, f"Column {column.removeprefix('_ws.col.')}", "string"), "_ws.col")
+        names[column] = names[column.lower()] = name
+    return names
+
+
+def field_lines(registry: Registry) -> Iterator[str]:
+    """Name, type, label and protocol of every field, tab-separated, sorted by name."""
+    for name, (spec, protocol) in sorted(known(registry).items()):
+        if name == spec.name:
+            yield f"{name}\t{spec.type}\t{spec.label}\t{protocol}\n"
+
+
+def protocol_lines(registry: Registry) -> Iterator[str]:
+    """Name, title and default ports of every application protocol, tab-separated, sorted by name."""
+    for decoder in sorted(registry.decoders(), key=lambda one: one.name):
+        yield f"{decoder.name}\t{decoder.title}\t{','.join(map(str, sorted(decoder.ports)))}\n"

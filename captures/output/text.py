@@ -1,0 +1,77 @@
+"""Rows, trees and hex dumps as tshark prints them (`-T text`, `-V`, `-x`).
+
+A row costs what `Capture.row` costs; the packet is dissected only where a tree or a dump is asked for. Trees are walked with a
+stack of their own, so that depth costs nothing.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from captures.capture import Capture
+from captures.model import Row
+from protocols.decoder import View
+from protocols.fields import Field
+
+__all__ = ["dump_lines", "relative_time", "row_line", "text", "tree_lines"]
+
+INDENT = "    "
+PICTURE = bytes(code if 0x20 <= code < 0x7F else 0x2E for code in range(256))
+WIDTH = 16
+
+
+def text(capture: Capture, count: int, tree: bool = False, dump: bool = False) -> Iterator[str]:
+    """The first `count` packets, a piece of text each."""
+    first = capture.row(0).time if count else 0
+    if not tree and not dump:
+        for i in range(count):
+            yield row_line(capture.row(i), first) + "\n"
+        return
+    for i in range(count):
+        packet = capture.packet(i)
+        lines = [row_line(packet.row, first)]
+        if tree:
+            lines += tree_lines(packet.layers)
+        if dump:
+            lines.append("")
+            lines += dump_lines(packet.views)
+        yield "\n".join(lines) + "\n\n"
+
+
+def row_line(row: Row, first: int) -> str:
+    """A line of the packet list in tshark's columns; `first` is the capture's first time, nanoseconds."""
+    time = relative_time(row.time - first)
+    return f"{row.number:5} {time:>10} {row.source:>12} → {row.destination:<12} {row.protocol} {row.length} {row.info}"
+
+
+def relative_time(nanoseconds: int) -> str:
+    """Seconds with six decimals, nine where the time is not whole microseconds."""
+    whole, part = divmod(abs(nanoseconds), 1_000_000_000)
+    sign = "-" if nanoseconds < 0 else ""
+    return f"{sign}{whole}.{part:09d}" if part % 1000 else f"{sign}{whole}.{part // 1000:06d}"
+
+
+def tree_lines(fields: Sequence[Field]) -> Iterator[str]:
+    """The tree, a line a field, four blanks a level."""
+    stack = [(one, "") for one in reversed(fields)]
+    while stack:
+        one, indent = stack.pop()
+        yield indent + one.text
+        deeper = indent + INDENT
+        stack.extend([(child, deeper) for child in reversed(one.fields)])
+
+
+def dump_lines(views: Sequence[View]) -> Iterator[str]:
+    """Every byte view in hex; with a heading each where there are several."""
+    for number, view in enumerate(views):
+        if len(views) > 1:
+            if number:
+                yield ""
+            yield f"{view.name} ({len(view.data):,} {'byte' if len(view.data) == 1 else 'bytes'}):"
+        yield from hex_lines(view.data)
+
+
+def hex_lines(data: bytes) -> Iterator[str]:
+    """`data` in hex and ASCII, 16 bytes a line, offsets of at least four digits."""
+    for at in range(0, len(data), WIDTH):
+        part = data[at:at + WIDTH]
+        yield f"{at:04x}  {part.hex(' '):<47}   {part.translate(PICTURE).decode('ascii')}"

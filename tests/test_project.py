@@ -1,0 +1,55 @@
+"""The house itself: three floors, files that can be read in one go, one version, a public face."""
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import protoview
+from tui.cli import VERSION
+
+ROOT = Path(__file__).parent.parent
+SOURCES = [ROOT / "protoview.py", *sorted(path for folder in ("protocols", "captures", "tui", "tests") for path in (ROOT / folder).rglob("*.py"))]
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_imports_only_go_downward():
+    linter = Path(sys.executable).with_name("lint-imports")
+    if not linter.exists():
+        pytest.skip("import-linter is not installed beside this Python")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=shown)
+def test_a_file_can_be_read_in_one_go(path):
+    assert len(path.read_text().splitlines()) <= 450
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=shown)
+def test_a_file_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_there_is_one_version():
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+def test_the_public_face_has_all_that_it_names():
+    assert len(set(protoview.__all__)) == len(protoview.__all__)
+    for name in protoview.__all__:
+        assert getattr(protoview, name) is not None
+    with pytest.raises(AttributeError, match="nosuch"):
+        _ = protoview.nosuch
+
+
+def test_a_plugin_does_not_load_what_only_captures_need():
+    program = "import sys, protoview; sys.exit(bool({'numpy', 'textual', 'captures'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
