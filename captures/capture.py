@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from captures import packets, rows
-from captures.columns import PacketKind
+from captures.columns import Columns, PacketKind
 from captures.conversation import Conversation
 from captures.errors import CaptureError
 from captures.files import open_source
@@ -25,6 +25,7 @@ from captures.interface import Interface
 from captures.model import Packet, Row, Stream
 from captures.tcp_analysis import TcpAnalysis
 from protocols.decoder import Decoder
+from protocols.lower import Lower
 from protocols.registry import Registry
 
 __all__ = ["Capture", "CaptureError"]
@@ -81,6 +82,11 @@ class Capture:
         return self.source.interfaces
 
     @property
+    def columns(self) -> Columns:
+        """The packet index; see `captures.columns` for what holds while it grows."""
+        return self._index.columns
+
+    @property
     def complete(self) -> bool:
         """Whether the index has reached the end, or was stopped."""
         return self._index.complete
@@ -124,8 +130,13 @@ class Capture:
         """The packet with its layers and byte views; without `wait` perhaps only the lower layers."""
         i = self._checked(index)
         read = self._read(i, wait) if self._is_tcp(i) else None
-        below = packets.lower(self._index, i, read.analysis.facts(i) if read else None)
+        below = self._lower(i, read)
         return packets.assemble(self._index, i, self.row(i, wait), below, read.conversation if read else None)
+
+    def lower(self, index: int, alone: bool = False) -> Lower:
+        """The layers below the application; `alone` leaves out what only the packet's stream tells, and does not read the stream."""
+        i = self._checked(index)
+        return self._lower(i, None if alone or not self._is_tcp(i) else self._read(i, True))
 
     def stream_of(self, index: int) -> Stream | None:
         c = self._index.columns
@@ -208,11 +219,16 @@ class Capture:
         return int(self._index.columns.kind[i]) == PacketKind.TCP
 
     def _dissected_row(self, i: int, wait: bool) -> Row:
-        read = self._read(i, wait) if self._is_tcp(i) else None
-        below = packets.lower(self._index, i, read.analysis.facts(i) if read else None)
+        below = self._lower(i, self._read(i, wait) if self._is_tcp(i) else None)
         c = self._index.columns
         row = rows.lower_row(below, i, int(c.ts[i]), int(c.wire[i]))
-        return rows.with_ports(row, int(c.sport[i]), int(c.dport[i])) if int(c.sd[i]) >= 0 else row
+        if int(c.sd[i]) < 0:
+            return row
+        source, destination = rows.ends(self._index, int(c.kind[i]), int(c.sd[i]))
+        return row._replace(source=source, destination=destination)
+
+    def _lower(self, i: int, read: Read | None) -> Lower:
+        return packets.lower(self._index, i, read.analysis.facts(i) if read else None)
 
     def _read(self, i: int, wait: bool) -> Read | None:
         return self._stream(int(self._index.columns.sd[i]) >> 1, i, wait)

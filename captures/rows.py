@@ -6,6 +6,7 @@ their words replace the line. Everything else is dissected when its row is asked
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 
 from captures.columns import PacketKind
@@ -14,7 +15,7 @@ from captures.index import Index
 from captures.model import Row
 from protocols.decoder import Kind
 from protocols.lower import Lower, TcpFacts
-from protocols.tcp import tcp_line
+from protocols.tcp import severity, tcp_line
 from protocols.udp import udp_line
 
 BETWEEN = " | "
@@ -22,6 +23,7 @@ MOST_NAMED = 500
 RANK = {"error": 3, "warning": 2, "note": 1, "": 0}
 
 
+@lru_cache(8192)
 def endpoint(address: bytes, port: int) -> str:
     """`10.0.0.1:2181`, `[fd77::1]:2181`."""
     shown = str(ip_address(address))
@@ -44,7 +46,7 @@ def transport_row(index: Index, i: int, tcp: TcpFacts | None) -> Row:
         if tcp.window_scale > 0 and not flags & 2:
             window <<= tcp.window_scale
     info = tcp_line(sport, dport, flags, seq, ack, window, length, analysis)
-    return Row(i + 1, int(c.ts[i]), None, "", source, destination, "TCP", int(c.wire[i]), info, "note" if analysis else "")
+    return Row(i + 1, int(c.ts[i]), None, "", source, destination, "TCP", int(c.wire[i]), info, severity(analysis, flags))
 
 
 def ends(index: Index, kind: int, sd: int) -> tuple[str, str]:
@@ -57,12 +59,17 @@ def ends(index: Index, kind: int, sd: int) -> tuple[str, str]:
 def message_row(row: Row, conversation: Conversation, pdus: Sequence[Pdu]) -> Row:
     """`row` with the words of the messages that end in the packet."""
     decoder = conversation.decoder
-    if decoder is None or not pdus:
+    if decoder is None:
         return row
-    infos, severity, rrt, mark = [], row.severity, None, ""
+    if not pdus:
+        later = conversation.covering(row.number - 1)
+        if later is None:
+            return row
+        return row._replace(info=f"{row.info} [part of a {decoder.column} message, complete in packet {later.packet + 1}]")
+    infos, worst, rrt, mark = [], row.severity, None, ""
     for pdu in pdus[:MOST_NAMED]:
         infos.append(conversation.summary(pdu).info)
-        severity = max(severity, conversation.severity(pdu), key=RANK.__getitem__)
+        worst = max(worst, conversation.severity(pdu), key=RANK.__getitem__)
         if pdu.peer is not None:
             if pdu.header.kind is not Kind.RESPONSE:
                 mark = mark or "┬"
@@ -70,14 +77,10 @@ def message_row(row: Row, conversation: Conversation, pdus: Sequence[Pdu]) -> Ro
                 rrt, mark = conversation.rrt(pdu), "┴"
     if len(pdus) > MOST_NAMED:
         infos.append(f"… {len(pdus) - MOST_NAMED:,} more messages")
-    return row._replace(protocol=decoder.column, info=BETWEEN.join(infos), severity=severity, rrt=rrt, mark=mark)
+    return row._replace(protocol=decoder.column, info=BETWEEN.join(infos), severity=worst, rrt=rrt, mark=mark)
 
 
 def lower_row(lower: Lower, i: int, time: int, length: int) -> Row:
     """The line of a packet that was dissected."""
     return Row(i + 1, time, None, "", lower.source, lower.destination, lower.protocol, length, lower.info, lower.severity)
 
-
-def with_ports(row: Row, sport: int, dport: int) -> Row:
-    """`row` with the ports behind its addresses."""
-    return row._replace(source=endpoint(ip_address(row.source).packed, sport), destination=endpoint(ip_address(row.destination).packed, dport))

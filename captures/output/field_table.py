@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from captures import packets
 from captures.capture import Capture
 from captures.columns import Columns
 from captures.model import Row
@@ -90,7 +89,7 @@ Cells = Callable[[int], dict[str, list[str]]]
 
 def _cells(capture: Capture, names: Sequence[str]) -> Cells:
     """The function that gives a packet's values by name, each as dear as the names need."""
-    columns = capture._index.columns
+    columns = capture.columns
     direct = [name for name in names if name in FRAME]
     rows = [(name, BY_LOWER_CASE[name.lower()]) for name in names if name.lower() in BY_LOWER_CASE]
     deep = {name for name in names if name not in FRAME and name.lower() not in BY_LOWER_CASE}
@@ -113,17 +112,12 @@ def _cells(capture: Capture, names: Sequence[str]) -> Cells:
 
 def _layers(capture: Capture, names: AbstractSet[str]) -> Callable[[int], Sequence[Field]]:
     """The function that gives a packet's layers, as many and as costly as these names need."""
-    index = capture._index
     lower = {spec.name for module in link.MODULES for spec in module.SPECS} - {frame.PROTOCOLS.name}
     if not names <= lower:
         return lambda i: capture.packet(i).layers
     if all(name.partition(".")[0] in STATELESS for name in names):
-        return lambda i: packets.lower(index, i, None).layers
-
-    def with_findings(i: int) -> Sequence[Field]:
-        read = capture._read(i, True) if capture._is_tcp(i) else None
-        return packets.lower(index, i, read.analysis.facts(i) if read else None).layers
-    return with_findings
+        return lambda i: capture.lower(i, alone=True).layers
+    return lambda i: capture.lower(i).layers
 
 
 def _closed(names: AbstractSet[str]) -> AbstractSet[str]:
