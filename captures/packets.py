@@ -28,7 +28,7 @@ def lower(index: Index, i: int, tcp: TcpFacts | None) -> Lower:
     facts = Facts(
         number=i + 1, time=time, wire=int(c.wire[i]), link=where.link, interface=where.name, interface_id=int(c.iface[i]),
         comment=index.source.comments.get(i, ""), since_first=time - int(c.ts[0]), since_previous=time - int(c.ts[i - 1]) if i else 0,
-        stream=sd >> 1 if sd >= 0 else None, tcp=tcp, datagram=index.datagrams.get(i),
+        stream=sd >> 1 if sd >= 0 else None, quoted=index.inner_streams.get(i, ("", None))[1], tcp=tcp, datagram=index.datagrams.get(i),
     )
     return link.dissect(index.frame(i), facts)
 

@@ -45,7 +45,7 @@ def transport_row(index: Index, i: int, tcp: TcpFacts | None) -> Row:
         seq, ack, analysis = seq - tcp.seq_base & 0xFFFFFFFF, ack - tcp.ack_base & 0xFFFFFFFF if flags & 0x10 else 0, tcp.analysis
         if tcp.window_scale > 0 and not flags & 2:
             window <<= tcp.window_scale
-    info = tcp_line(sport, dport, flags, seq, ack, window, length, analysis)
+    info = tcp_line(sport, dport, flags, seq, ack, window, length, analysis, tcp.duplicate_ack if tcp is not None else None)
     return Row(i + 1, int(c.ts[i]), None, "", source, destination, "TCP", int(c.wire[i]), info, severity(analysis, flags))
 
 

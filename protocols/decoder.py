@@ -190,6 +190,9 @@ class Decoder:
     ports: ClassVar[frozenset[int]] = frozenset()
     """Default TCP ports; they break ties and are never a proof."""
     framing: ClassVar[Framing | None] = None
+    prefixes: ClassVar[tuple[str, ...]] = ()
+    """Starts of field names that are made while reading, as `mongo.doc.` for the elements of documents by their path. A name that starts with one
+    of them is known, although `specs` cannot list it: its type is that of the values that it meets, and may differ from field to field."""
     ordered: ClassVar[bool] = False
     """Responses pair with requests in order, not by key."""
 

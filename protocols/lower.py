@@ -22,7 +22,6 @@ class TcpFacts:
     ack_base: int
     analysis: tuple[str, ...] = ()
     window_scale: int = -1
-    next_seq_expected: int | None = None
     duplicate_ack: tuple[int, int] | None = None
     """(how many duplicates so far, frame number of the original ACK)"""
     since_first: int | None = None

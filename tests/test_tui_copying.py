@@ -1,0 +1,133 @@
+"""What `y` copies, and the ways to the clipboard."""
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from captures.model import Packet, Row
+from protocols.decoder import View
+from protocols.fields import Field, Spec
+from tui import clipboard
+from tui.copying import FORMS, Target, filter_expression
+
+PATH = Spec("zookeeper.path", "Path", "string")
+ACK = Spec("tcp.flags.ack", "Acknowledgment", "bool", mask=0x10)
+ERROR = Spec("kafka.error", "Error", "int16", enum={19: "NOT_ENOUGH_REPLICAS"})
+BODY = Spec("tcp.payload", "TCP payload", "bytes")
+SOURCE = Spec("ip.src", "Source", "ipv4")
+GROUP = Spec("kafka.partition", "Partition")
+FRAME = b"\x00\x01\x02/a\n\xff" + bytes(range(32))
+
+
+def packet() -> Packet:
+    return Packet(6, [View("Frame", FRAME)], [], Row(7, 1_700_000_000_000_000_000, None, "", "10.0.0.1:5", "10.0.0.2:6", "TCP", len(FRAME), "hello"))
+
+
+def copied(letter: str, field: Field | None) -> str | None:
+    return next(form for form in FORMS if form.letter == letter).make(Target(packet(), field))
+
+
+PARENT = Field(GROUP, None, 0, 7, 0, [Field(PATH, "/a", 3, 2), Field(ERROR, 19, 1, 2)])
+
+
+@pytest.mark.parametrize(("field", "expression"), [
+    (Field(PATH, "/a", 3, 2), 'zookeeper.path == "/a"'),
+    (Field(PATH, 'a"b\\c\n\x01', 3, 2), 'zookeeper.path == "a\\"b\\\\c\\n\\x01"'),
+    (Field(ACK, True, 0, 1), "tcp.flags.ack == 1"),
+    (Field(ERROR, 19, 1, 2), "kafka.error == 19"),
+    (Field(BODY, b"\x00\xff", 0, 2), "tcp.payload == 00:ff"),
+    (Field(SOURCE, "10.2.0.7", 0, 4), "ip.src == 10.2.0.7"),
+    (Field(GROUP, None, 0, 4), "kafka.partition"),
+])
+def test_a_field_becomes_a_filter_expression_of_its_type(field: Field, expression: str) -> None:
+    assert filter_expression(field) == expression
+
+
+def test_every_form_of_bytes_reads_back_as_the_bytes() -> None:
+    field = Field(BODY, FRAME, 0, len(FRAME))
+    assert bytes.fromhex(copied("x", field) or "") == FRAME
+    assert base64.b64decode(copied("b", field) or "") == FRAME
+    assert eval(copied("p", field) or "") == FRAME
+    numbers = (copied("c", field) or "").partition("{")[2].partition("}")[0]
+    assert bytes(int(number, 16) for number in numbers.split(",")) == FRAME
+    dump = [line[6:54].split() for line in (copied("h", field) or "").splitlines()]
+    assert bytes(int(byte, 16) for line in dump for byte in line) == FRAME
+
+
+def test_value_label_and_name_are_copied() -> None:
+    field = Field(ERROR, 19, 1, 2)
+    assert copied("v", field) == "19"
+    assert copied("l", field) == "Error: NOT_ENOUGH_REPLICAS (19)"
+    assert copied("n", field) == "kafka.error"
+    assert copied("v", Field(PATH, "/a", 3, 2)) == "/a"
+    assert copied("v", Field(GROUP, None, 0, 4)) is None
+
+
+def test_a_subtree_is_copied_as_text_and_as_json() -> None:
+    assert copied("t", PARENT) == "Partition\n    Path: /a\n    Error: NOT_ENOUGH_REPLICAS (19)"
+    made = json.loads(copied("j", PARENT) or "")
+    assert made["name"] == "kafka.partition" and made["length"] == 7
+    assert [(one["name"], one["value"], one["start"], one["length"]) for one in made["fields"]] == [("zookeeper.path", "/a", 3, 2), ("kafka.error", 19, 1, 2)]
+
+
+def test_without_a_field_the_bytes_are_the_frame() -> None:
+    assert copied("x", None) == FRAME.hex()
+    assert copied("v", None) is None
+    assert copied("y", None) == "7  1700000000.000000  10.0.0.1:5 → 10.0.0.2:6  TCP  39  hello"
+
+
+def test_forms_have_letters_of_their_own() -> None:
+    assert len({form.letter for form in FORMS}) == len(FORMS) == 12
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return tmp_path
+
+
+def script(folder: Path, name: str, body: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+def test_inside_tmux_the_text_goes_to_its_buffer_and_on(tools: Path) -> None:
+    script(tools, "tmux", f'echo "$@" > {tools}/arguments; cat > {tools}/text')
+    assert clipboard.routes("orders ü", {"TMUX": "/tmp/tmux-0/default,1,0", "SSH_TTY": "/dev/pts/1"}) == ["tmux"]
+    assert (tools / "text").read_text() == "orders ü"
+    assert (tools / "arguments").read_text().split() == ["load-buffer", "-w", "-"]
+
+
+def test_a_tmux_that_fails_is_not_reported(tools: Path) -> None:
+    script(tools, "tmux", "exit 1")
+    assert clipboard.routes("x", {"TMUX": "yes", "SSH_TTY": "/dev/pts/1"}) == []
+
+
+def test_a_clipboard_tool_that_hangs_is_given_up(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tools, "tmux", "sleep 30")
+    monkeypatch.setattr(clipboard, "PATIENCE", 0.2)
+    assert clipboard.by_tmux("x", {"TMUX": "yes"}) is False
+
+
+@pytest.mark.parametrize("name", clipboard.REMOTE)
+def test_over_a_remote_line_the_desktop_is_left_alone(name: str) -> None:
+    assert clipboard.by_desktop("x", {name: "1"}) is False
+
+
+def test_a_desktop_that_does_not_read_back_is_not_believed(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a stale DISPLAY: xclip takes the text, complains, and gives nothing back
+    for tool in ("xclip", "xsel", "wl-copy", "wl-paste", "pbcopy", "pbpaste"):
+        script(tools, tool, "cat > /dev/null; echo cannot open display >&2")
+    monkeypatch.setenv("DISPLAY", ":99")
+    assert clipboard.by_desktop("orders", {}) is False
+
+
+def test_the_report_claims_no_more_than_was_done() -> None:
+    assert clipboard.report("value", "ü", []) == "Copied value: 2 bytes by OSC 52"
+    assert clipboard.report("value", "x", ["tmux"]).endswith("by OSC 52, tmux")
+    assert "nothing was copied" in clipboard.refusal("bytes", "x" * 80_000)
