@@ -40,7 +40,7 @@ class FollowPane(Rows):
     DEFAULT_CSS = """
     FollowPane { width: 100%; height: 1fr;
         & > .follow--client { color: $text-error; }
-        & > .follow--server { color: $text-accent; }
+        & > .follow--server { color: $text-primary; }
         & > .follow--gap { text-style: italic; color: $text-warning; }
     }
     """

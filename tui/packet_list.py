@@ -69,7 +69,7 @@ class PacketList(Rows):
         & > .packets--error { color: $text-error; background: $error-muted; }
         & > .packets--warning { color: $text-warning; }
         & > .packets--note { color: $foreground 70%; }
-        & > .packets--response { color: $text-accent; }
+        & > .packets--response { color: $text-primary; }
         & > .packets--lit { text-style: bold; }
     }
     """
