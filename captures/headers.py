@@ -1,6 +1,6 @@
 """The columns of a chunk of packets.
 
-Most packets of most captures are Ethernet, IPv4 without options, TCP: for them one row of 54 bytes a packet is copied out of the capture
+Most packets of most captures are Ethernet, IPv4 without options, TCP or UDP: for them one row of 54 bytes a packet is copied out of the capture
 and all columns are strided views of the rows. The whole chunk is read so; what turns out to be something else is read again by
 `captures.general` and overwrites the guess.
 """
@@ -70,14 +70,13 @@ class Headers:
         return chunk
 
     def _plain(self, columns: Columns, start: int, off: Array, chunk: Chunk) -> Array:
-        """Write columns as if every packet were Ethernet, IPv4, TCP, and tell which ones are, if captured so far."""
+        """Write columns as if every packet were Ethernet, IPv4, TCP (or UDP), and tell which ones are, if captured so far."""
         row = self._rows[off].view(ROW)
         end = start + len(off)
         bits, total = row["bits"].astype(np.uint16), row["total"].astype(np.uint16)
         header = (bits >> 10) & 0x3C
-        good: Array = (row["type"] & 0xFFFFFF00) == IPV4_PLAIN
-        good &= (row["protocol"] == 6) & ((row["fragment"] & 0x3FFF) == 0) & (header >= 20)
-        good &= (total >= header + 20) & (total + np.uint32(14) <= columns.wire[start:end])
+        whole = ((row["type"] & 0xFFFFFF00) == IPV4_PLAIN) & ((row["fragment"] & 0x3FFF) == 0) & (total + np.uint32(14) <= columns.wire[start:end])
+        good: Array = whole & (row["protocol"] == 6) & (header >= 20) & (total >= header + 20)
         columns.kind[start:end] = PacketKind.TCP
         columns.poff[start:end] = header + 34
         columns.plen[start:end] = total - header - 20
@@ -86,7 +85,22 @@ class Headers:
             getattr(columns, name)[start:end] = row[name]
         chunk.src[: len(off)] = row["src"]
         chunk.dst[: len(off)] = row["dst"]
+        udp = np.flatnonzero(whole & (row["protocol"] == 17) & (total >= 28))
+        if len(udp):
+            good[self._plain_udp(columns, start, udp, row["seq"][udp] >> 16, total[udp])] = True
         return good
+
+    def _plain_udp(self, columns: Columns, start: int, rows: Array, length: Array, total: Array) -> Array:
+        """Correct the columns of the packets `rows` that are UDP, with the lengths that UDP and IP state; returns those for which that is all."""
+        fits = length >= 8
+        rows, length, total = rows[fits], length[fits], total[fits]
+        at = rows + start
+        columns.kind[at] = PacketKind.UDP
+        columns.poff[at] = 42
+        columns.plen[at] = np.minimum(length - 8, total - 28)
+        for name in ("seq", "ack", "flags", "win"):
+            getattr(columns, name)[at] = 0
+        return rows
 
     def _general(self, columns: Columns, rest: Array, link: Array, chunk: Chunk) -> None:
         at = rest + columns.count
