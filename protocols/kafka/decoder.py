@@ -1,0 +1,164 @@
+"""The Kafka decoder: framing, header and the way into the rest.
+
+A frame is a length and that many bytes. A request names its API and version; a response has only the correlation id, so it is read by
+its request. Between SaslHandshake v0 and the next proper request, frames are bare SASL tokens: the one state that a connection has.
+"""
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
+from protocols.fields import Field, Spec
+from protocols.kafka import batches, describe, frames, internal, names, reader, recognise, sasl, schema, single
+from protocols.kafka.frames import TEACHERS, TOKEN, Api
+
+__all__ = ["Kafka"]
+
+REQUEST = struct.Struct(">hhi")
+CORRELATION = struct.Struct(">i")
+PRODUCE, SASL_HANDSHAKE = 0, 17
+ASKED_MOST = 1000
+
+
+class Session:
+    """Whether bare SASL tokens may come, how many each side has sent, and the correlation id of the handshake. `asked` holds the open
+    requests whose answers name topic ids."""
+
+    __slots__ = ("asked", "bare", "handshake", "tokens")
+
+    def __init__(self) -> None:
+        self.asked: dict[int, Api] = {}
+        self.bare = False
+        self.handshake: int | None = None
+        self.tokens = [0, 0]
+
+
+@cache
+def _operation(key: int, version: int) -> tuple[str, Api]:
+    api = Api(key, version)
+    return describe.operation(api), api
+
+
+def _unanswered(data: bytes, start: int, end: int, version: int) -> bool:
+    """Whether a Produce request asks for no answer (acks 0)."""
+    try:
+        at = start + 14 + max(0, struct.unpack_from(">h", data, start + 12)[0])
+        if version >= 9:
+            tags, at = data[at], at + 1
+            for _ in range(tags):
+                at = _skip_tag(data, at)
+            size = data[at]
+            if size > 0x7F:
+                size, at = (size & 0x7F) | data[at + 1] << 7, at + 1
+            at += 1 + max(0, size - 1)
+        elif version >= 3:
+            at += 2 + max(0, struct.unpack_from(">h", data, at)[0])
+        return at + 2 <= end and data[at:at + 2] == b"\0\0"
+    except (struct.error, IndexError):
+        return False
+
+
+def _skip_tag(data: bytes, at: int) -> int:
+    """Behind one small tagged field of a header."""
+    return at + 2 + data[at + 1]
+
+
+class Kafka(Decoder):
+    """Apache Kafka, all APIs and versions of 0.8 to 4.5."""
+
+    name = "kafka"
+    title = "Apache Kafka"
+    column = "Kafka"
+    ports = recognise.PORTS
+    framing = Framing(offset=0, size=4, order="big", add=4, head=recognise.HEAD, least=4, most=recognise.MOST + 4)
+
+    def specs(self) -> Iterable[Spec]:
+        """Every field, by walking the whole schema (some 30 ms, once)."""
+        return _all_specs()
+
+    def recognise(self, opening: Opening) -> Match | None:
+        return recognise.recognise(opening)
+
+    def session(self) -> Session:
+        return Session()
+
+    def accepts(self, head: bytes, side: Side) -> bool:
+        return recognise.accepts(head, side)
+
+    def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
+        if session.bare and self._is_token(data, start, end, side, session):
+            mine = 0 if side.from_client else 1
+            session.tokens[mine] += 1
+            return Header(Kind.RESPONSE if mine else Kind.REQUEST, ("sasl", session.tokens[mine]), "SASL token", TOKEN)
+        if not side.from_client:
+            if end - start < 8:
+                return Header(Kind.RESPONSE)
+            correlation = CORRELATION.unpack_from(data, start + 4)[0]
+            if session.asked and (asked := session.asked.pop(correlation, None)):
+                frames.learn_from(data, start, min(end, len(data)), asked)
+            return Header(Kind.RESPONSE, correlation)
+        if end - start < 12:
+            return Header(Kind.REQUEST)
+        key, version, correlation = REQUEST.unpack_from(data, start + 4)
+        op, api = _operation(key, version)
+        if key == PRODUCE and _unanswered(data, start, end, version):
+            return Header(Kind.ONEWAY, correlation, op, api)
+        if key == SASL_HANDSHAKE and version == 0:
+            session.bare, session.handshake = True, correlation
+        elif key in TEACHERS and version >= TEACHERS[key] and len(session.asked) < ASKED_MOST:
+            session.asked[correlation] = api
+        return Header(Kind.REQUEST, correlation, op, api)
+
+    def _is_token(self, data: bytes, start: int, end: int, side: Side, session: Session) -> bool:
+        """Whether a frame after SaslHandshake v0 is a bare token; notes the handshake's answer and the end of the tokens."""
+        if side.from_client:
+            if end - start >= 12 and recognise.is_request(data[start:start + recognise.HEAD]):
+                session.bare = False
+                return False
+            return True
+        if session.handshake is not None and end - start >= 10 and int.from_bytes(data[start + 4:start + 8], "big", signed=True) == session.handshake:
+            session.handshake = None
+            session.bare = data[start + 8:start + 10] == b"\0\0"
+            return False
+        return True
+
+    def describe(self, message: Message) -> Summary:
+        return describe.describe(message)
+
+    def dissect(self, message: Message) -> Sequence[Field]:
+        return frames.dissect(message)
+
+
+@cache
+def _all_specs() -> tuple[Spec, ...]:
+    """The specs of frames, records and of every part of the schema, each name once."""
+    found: dict[str, Spec] = {}
+
+    def keep(spec: Spec) -> None:
+        found.setdefault(spec.name, spec)
+
+    def part_specs(part: schema.Part, holders: tuple[str, ...]) -> None:
+        spec = names.spec_of(part, holders)
+        keep(spec)
+        if part.type in "[syr":
+            keep(spec.length)
+        inner = part
+        if part.element is not None:
+            inner = part.element
+            item = names.item_spec(part, holders)
+            keep(item)
+            if inner.type in "sy":
+                keep(item.length)
+        for one in inner.parts:
+            part_specs(one, (*holders, part.name))
+
+    keep(Spec("kafka", "Kafka", "protocol", about="Apache Kafka"))
+    for group in (frames.SPECS, reader.SPECS, batches.SPECS, single.SPECS, internal.SPECS, sasl.SPECS):
+        for spec in group:
+            keep(spec)
+    for message in schema.messages():
+        for part in message.parts:
+            part_specs(part, (message.name,))
+    return tuple(found.values())

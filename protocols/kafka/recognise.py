@@ -1,0 +1,225 @@
+"""Tells Kafka from the bytes alone, on any port, and finds where a frame can start.
+
+A request is strict: length, a known API key and version, a printable client id, and (for the claim) a body that takes the frame
+exactly. A response has only a length and a correlation id, which is judged by the correlation ids of the requests seen at
+the start of the other direction.
+"""
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from itertools import pairwise
+
+from protocols.decoder import Match, Opening, Side
+from protocols.fields import printable
+from protocols.kafka import frames, schema
+from protocols.kafka.frames import Api
+from protocols.kafka.layouts import reader
+from protocols.records import Malformed, Short, Source
+
+__all__ = ["HEAD", "MOST", "PORTS", "accepts", "is_request", "recognise"]
+
+MOST = 104_857_600
+"""`socket.request.max.bytes` of a broker; responses can be a little larger than what was asked for."""
+HEAD = 64
+PORTS = frozenset({9092})
+NEWER = 2
+"""Versions beyond the schema that are still believed without a client id."""
+METADATA, SASL_HANDSHAKE = 3, 17
+SURPLUS = 8
+"""Bytes that librdkafka may leave behind a Metadata request."""
+TRIED = 4
+UNSURE = 2**24
+
+
+def is_request(head: bytes) -> bool:
+    """Whether a request can start with `head`; only what is there is judged."""
+    if len(head) < 8:
+        return len(head) < 4 or bool(8 <= int.from_bytes(head[:4], "big") <= MOST)
+    length, key, version = struct.unpack_from(">ihh", head)
+    if not 8 <= length <= MOST or version < 0:
+        return False
+    message = schema.request(key)
+    if message is not None and frames.request_version(Api(key, version)) == 0:
+        return True
+    named = False
+    if len(head) >= 14:
+        (size,) = struct.unpack_from(">h", head, 12)
+        if length < 10 or not -1 <= size <= length - 10:
+            return False
+        text = head[14:14 + max(0, size)]
+        if not (text.isascii() and text.decode("ascii").isprintable()) and not _printable(text):
+            return False
+        named = size > 0
+    if message is not None and version <= message.most + NEWER:
+        return True
+    return named and version < 256 and 0 <= key < 2048
+
+
+def _printable(text: bytes) -> bool:
+    """Whether this is UTF-8 without control characters; a character may be cut off at the end."""
+    decoded = text.decode("utf-8", "ignore")
+    return printable(decoded) == decoded and len(text) - len(decoded.encode()) <= 3
+
+
+@lru_cache(maxsize=64)
+def _first_requests(opening: bytes) -> tuple[tuple[int, int, int], ...]:
+    """(correlation id, API key, version) of the requests in the opening of the client's direction."""
+    at, found = _start(opening), []
+    while at >= 0 and at + 12 <= len(opening) and is_request(opening[at:at + HEAD]):
+        length, key, version, correlation = struct.unpack_from(">ihhi", opening, at)
+        found.append((correlation, key, version))
+        at += 4 + length
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _start(data: bytes) -> int:
+    """Where the first request starts whose follower starts well too; -1 when there is none."""
+    for at in range(max(0, len(data) - 11)):
+        if data[at] > 6 or not is_request(data[at:at + HEAD]):
+            continue
+        after = at + 4 + int.from_bytes(data[at:at + 4], "big")
+        if at == 0 or after == len(data) or (after + 12 <= len(data) and is_request(data[after:after + HEAD])):
+            return at
+    return -1
+
+
+def speaks_bare_sasl(client: bytes) -> bool:
+    """Whether the client asked for SASL tokens without Kafka frames (SaslHandshake v0)."""
+    return any(key == SASL_HANDSHAKE and version == 0 for _, key, version in _first_requests(client))
+
+
+def accepts(head: bytes, side: Side) -> bool:
+    """Whether a message can start with `head` in this direction."""
+    if side.from_client:
+        return is_request(head) or (len(head) >= 4 and int.from_bytes(head[:4], "big") <= MOST and speaks_bare_sasl(side.opening))
+    if len(head) < 4:
+        return True
+    length = int.from_bytes(head[:4], "big")
+    if length < 4 or length > MOST:
+        return length <= MOST and speaks_bare_sasl(side.peer_opening)
+    if len(head) < 8:
+        return True
+    correlation = int.from_bytes(head[4:8], "big", signed=True)
+    requests = _first_requests(side.peer_opening)
+    if not requests:
+        return 0 <= correlation < UNSURE or correlation >= 0x7FFF_0000
+    known = [one for one, _, _ in requests]
+    if correlation in known:
+        return True
+    if any(abs(b - a) > UNSURE for a, b in pairwise(known)) or speaks_bare_sasl(side.peer_opening):
+        return True
+    return known[0] - 10_000 <= correlation <= known[-1] + UNSURE or correlation >= 0x7FFF_0000
+
+
+def _fits(data: bytes, at: int, end: int) -> bool | None:
+    """Whether the request at `at` .. `end` is one, to its last byte, or as far as `data` goes; None when this build has no layout for it."""
+    key, version = struct.unpack_from(">hh", data, at + 4)
+    message = schema.request(key)
+    if message is None or not message.knows(version):
+        return None
+    now, there = at + 12, min(end, len(data))
+    kind = frames.request_version(Api(key, version))
+    source = Source(data, 0, there < end)
+    try:
+        if kind:
+            (size,) = struct.unpack_from(">h", data, now)
+            now += 2 + max(0, size)
+        if kind > 1:
+            now = reader(schema.header("HeaderTags"), 0)(source, now, there, [])
+        now = reader(message, version)(source, now, there, [])
+    except Short:
+        return there < end
+    except (Malformed, struct.error):
+        return False
+    return now == there == end or (key == METADATA and 0 <= end - now <= SURPLUS)
+
+
+def _has_client(data: bytes, at: int) -> bool:
+    """Whether the request at `at` names its client."""
+    return len(data) >= at + 14 and data[at + 12] == 0 and data[at + 13] > 0
+
+
+def _requests(data: bytes, from_start: bool) -> tuple[int, str, set[int]]:
+    """Score, why and correlation ids of one direction, taken as a client's. A request that does not name its client counts for less:
+    rows of zeros fit many layouts."""
+    at = 0 if from_start and is_request(data[:HEAD]) else -1 if from_start else _start(data)
+    if at < 0 or len(data) - at < 12:
+        return 0, "", set()
+    exact, unread, headers, named, name, ids = 0, 0, 0, 0, "", set()
+    while at + 12 <= len(data) and headers < TRIED and is_request(data[at:at + HEAD]):
+        length, key, version, correlation = struct.unpack_from(">ihhi", data, at)
+        end = at + 4 + length
+        fits = _fits(data, at, end)
+        if fits is False and not exact:
+            return 0, "", set()
+        headers += 1
+        named += _has_client(data, at)
+        ids.add(correlation)
+        name = name or f"{schema.api_name(key)} v{version}"
+        exact += bool(fits) and end <= len(data)
+        unread += fits is None
+        at = end
+    if exact:
+        return 95 if named else 55, f"request {name} whose body takes its frame exactly", ids
+    if headers > 1 and named:
+        return 80, f"{headers} request headers in a row, first {name}", ids
+    if unread:
+        return 55 if at <= len(data) else 0, f"the header of request {name}, with a body that this build does not read", ids
+    return (60 if named else 30, f"the start of request {name}", ids) if headers else (0, "", set())
+
+
+def _answered(data: bytes, ids: set[int]) -> bool:
+    """Whether the server's first frame has one of the correlation ids."""
+    return len(data) >= 8 and 4 <= int.from_bytes(data[:4], "big") <= MOST and int.from_bytes(data[4:8], "big", signed=True) in ids
+
+
+def _api_versions_answer(data: bytes) -> bool:
+    """Whether the direction opens with the answer to ApiVersions, which can be told without its request."""
+    if len(data) < 10 or not 4 <= (length := int.from_bytes(data[:4], "big")) <= len(data) - 4 or int.from_bytes(data[8:10], "big") not in (0, 35):
+        return False
+    message = schema.response(18)
+    assert message is not None
+    for version in range(message.most, -1, -1):
+        try:
+            if reader(message, version)(Source(data), 8, 4 + length, []) == 4 + length:
+                return True
+        except Malformed:
+            continue
+    return False
+
+
+def _answers(data: bytes) -> int:
+    """How many frames with rising correlation ids follow each other from the start of `data`."""
+    at, count, last = 0, 0, -1
+    while at + 8 <= len(data):
+        length, correlation = struct.unpack_from(">ii", data, at)
+        if not 4 <= length <= MOST or not last <= correlation <= last + 1000 + (UNSURE if last < 0 else 0):
+            return 0
+        at, count, last = at + 4 + length, count + 1, correlation
+    return count
+
+
+def recognise(opening: Opening) -> Match | None:
+    """How sure it is that a connection which opens like this is Kafka's, and which side is the client."""
+    best: Match | None = None
+    for side in (0, 1):
+        score, why, ids = _requests(opening.data[side], opening.from_start[side])
+        if not score:
+            continue
+        if _answered(opening.data[1 - side], ids):
+            score, why = min(99, score + 20), f"{why}, answered with its correlation id"
+        elif opening.ports[1 - side] in PORTS:
+            score = min(99, score + 10)
+        if best is None or score > best.score:
+            best = Match(score, why, side)
+    if best is not None:
+        return best
+    for side in (0, 1):
+        data = opening.data[side]
+        if _api_versions_answer(data):
+            return Match(80, "the answer to ApiVersions", 1 - side)
+        if opening.ports[side] in PORTS and not opening.data[1 - side] and _answers(data) > 1:
+            return Match(55, f"port {opening.ports[side]}, frames with rising correlation ids", 1 - side)
+    return None
