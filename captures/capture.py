@@ -65,6 +65,8 @@ class Capture:
         self._wake = threading.Condition()
         self._reader: threading.Thread | None = None
         self._spent = (0.0, 0.0)
+        self._warm = threading.Event()
+        """Set when decoders and dissectors are loaded. What does not wait does not load them: the first rows come sooner."""
         self.generation = 0
         """Grows whenever a stream asked for without waiting has been read: pending rows may be taken anew."""
 
@@ -114,6 +116,8 @@ class Capture:
         """The list's line for a packet. Without `wait` the application layer may still be missing: `pending` says so."""
         i = self._checked(index)
         kind = int(self._index.columns.kind[i])
+        if not wait and not self._warm.is_set():
+            return self._cold_row(i, kind)
         if kind == PacketKind.OTHER or i in self._index.datagrams:
             return self._dissected_row(i, wait)
         if kind == PacketKind.UDP:
@@ -125,6 +129,14 @@ class Capture:
         syn = int(self._index.columns.flags[i]) & 2
         row = self._dissected_row(i, wait) if syn else rows.transport_row(self._index, i, facts)
         return rows.message_row(row, read.conversation, read.conversation.of_packet(i))
+
+    def _cold_row(self, i: int, kind: int) -> Row:
+        """A row from the columns alone; pending, for a better one follows."""
+        self._ask(None)
+        if kind == PacketKind.OTHER:
+            c = self._index.columns
+            return Row(i + 1, int(c.ts[i]), None, "", "", "", "", int(c.wire[i]), "", pending=True)
+        return rows.transport_row(self._index, i, None)._replace(pending=True)
 
     def packet(self, index: int, wait: bool = True) -> Packet:
         """The packet with its layers and byte views; without `wait` perhaps only the lower layers."""
@@ -277,7 +289,7 @@ class Capture:
         members = len(self._index.packets_of("tcp", number))
         table = self._index.tcp.ends(number)
         forced = next((self._forced[key] for _, port in table if (key := ("tcp", port)) in self._forced), None)
-        conversation = Conversation(self._index, number, self.registry.decoders(), forced)
+        conversation = Conversation(self._index, number, self._load(), forced)
         read = Read(TcpAnalysis(self._index, number), conversation, members, seen)
         old = self._streams.pop(number, None)
         self._streams[number] = read
@@ -287,19 +299,32 @@ class Capture:
             self._kept -= len(dropped.conversation.pdus)
         return read
 
-    def _ask(self, number: int) -> None:
-        """Have the stream read beside the caller, the newest wish first."""
+    def _ask(self, number: int | None) -> None:
+        """Have the stream (if any) read beside the caller, the newest wish first."""
         with self._wake:
-            if number in self._wanted:
-                self._wanted.remove(number)
-            self._wanted.append(number)
-            del self._wanted[:-100]
+            if number is not None:
+                if number in self._wanted:
+                    self._wanted.remove(number)
+                self._wanted.append(number)
+                del self._wanted[:-100]
             if self._reader is None:
                 self._reader = threading.Thread(target=self._read_wanted, name="streams", daemon=True)
                 self._reader.start()
             self._wake.notify()
 
+    def _load(self) -> list[Decoder]:
+        """All decoders; the first call loads them, and the dissectors."""
+        if not self._warm.is_set():
+            from protocols import link  # noqa: F401
+
+            with self._lock:
+                self.registry.decoders()
+            self._warm.set()
+        return self.registry.decoders()
+
     def _read_wanted(self) -> None:
+        self._load()
+        self.generation += 1
         while True:
             with self._wake:
                 while not self._wanted:

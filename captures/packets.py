@@ -10,7 +10,6 @@ from captures.conversation import Conversation, Hole, Pdu
 from captures.index import Index
 from captures.model import Packet, Piece, Row, View
 from captures.rows import endpoint
-from protocols import link
 from protocols.decoder import Kind
 from protocols.fields import Field, Spec, generated, group, malformed, raw
 from protocols.lower import Facts, Lower, TcpFacts
@@ -30,6 +29,8 @@ def lower(index: Index, i: int, tcp: TcpFacts | None) -> Lower:
         comment=index.source.comments.get(i, ""), since_first=time - int(c.ts[0]), since_previous=time - int(c.ts[i - 1]) if i else 0,
         stream=sd >> 1 if sd >= 0 else None, quoted=index.inner_streams.get(i, ("", None))[1], tcp=tcp, datagram=index.datagrams.get(i),
     )
+    from protocols import link  # the layers and dpkt: the list's first rows come without them
+
     return link.dissect(index.frame(i), facts)
 
 

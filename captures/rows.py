@@ -15,8 +15,7 @@ from captures.index import Index
 from captures.model import Row
 from protocols.decoder import Kind
 from protocols.lower import Lower, TcpFacts
-from protocols.tcp import severity, tcp_line
-from protocols.udp import udp_line
+from protocols.transport_words import severity, tcp_line, udp_line
 
 BETWEEN = " | "
 MOST_NAMED = 500

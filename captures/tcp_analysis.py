@@ -16,8 +16,8 @@ import numpy as np
 
 from captures.index import Index
 from protocols.lower import TcpFacts
-from protocols.tcp import ACK, FIN, RST, SYN
 from protocols.tcp_options import window_shift
+from protocols.transport_words import ACK, FIN, RST, SYN
 
 __all__ = ["Analysis", "Segment", "TcpAnalysis", "analyse"]
 

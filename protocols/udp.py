@@ -8,6 +8,7 @@ import dpkt
 from protocols.fields import Field, Spec, generated, raw
 from protocols.headers import Header, Part, enough
 from protocols.layer import ABSENT, BAD, Next, Sum, Walk, status, status_spec, transport_sum
+from protocols.transport_words import udp_line
 
 UDP = Spec("udp", "User Datagram Protocol", "protocol")
 PORT = Spec("udp.port", "Source or Destination Port", "uint16")
@@ -21,11 +22,6 @@ PAYLOAD = Spec("udp.payload", "UDP payload", "bytes")
 SPECS = (UDP, SOURCE, DESTINATION, PORT, LENGTH, CHECKSUM, CHECKSUM_STATUS, STREAM, PAYLOAD)
 
 HEADER = Header(dpkt.udp.UDP, (Part("sport", SOURCE, again=PORT), Part("dport", DESTINATION, again=PORT), Part("ulen", LENGTH), Part("sum", CHECKSUM)))
-
-
-def udp_line(sport: int, dport: int, length: int) -> str:
-    """The Info column of a datagram with `length` bytes of payload."""
-    return f"{sport} → {dport} Len={length}"
 
 
 def dissect(walk: Walk, start: int, end: int) -> Next | None:

@@ -10,7 +10,7 @@ from protocols.fields import Field, plain, walk
 from protocols.layer import folded
 from protocols.link import dissect, specs
 from protocols.lower import Datagram, Facts, Lower, TcpFacts
-from protocols.tcp import tcp_line
+from protocols.transport_words import tcp_line
 from protocols.udp import udp_line
 
 
