@@ -208,6 +208,10 @@ class Decoder:
         """The state of one connection, handed to `header`."""
         return None
 
+    def framing_for(self, side: Side) -> Framing | None:
+        """The length field of one direction, for protocols whose two directions differ."""
+        return self.framing
+
     def frame(self, data: bytes, side: Side) -> int:
         """Length of the message at the start of `data`, or MORE, REFUSED or TO_END. The answer must not depend on how much
         follows the message. Where `framing` is declared, only the first message of a direction is asked about here, and MORE means: as declared."""

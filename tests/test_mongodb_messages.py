@@ -5,39 +5,36 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
-import google_crc32c
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("bson")
+
+import google_crc32c
+from bson import Int64
+from mongodb_wire import (
+    CLIENT,
+    COMPRESSED,
+    EXAMPLES,
+    INSERT,
+    LEGACY_REPLY,
+    MONGO,
+    QUERY,
+    REPLY,
+    SERVER,
+    WRITE_ERROR,
+    dissect,
+    framed,
+    message,
+    op_msg,
+    uncovered,
+)
+
 from protocols.decoder import Header, Kind, Message, Opening, Side, Status
-from protocols.fields import Field, walk
-from protocols.mongodb.decoder import MongoDB
-
-bson = pytest.importorskip("bson")
-MONGO = MongoDB()
-CLIENT, SERVER = Side(True, True, b"", b""), Side(False, True, b"", b"")
-
-REPLY = bytes.fromhex(  # the OP_MSG reply with $clusterTime that DeepFlow's article takes apart
-    "a30000000a5088482300 0000dd070000000000000 08e000000016f6b00000000000000f03f116f7065726174696f6e54696d6500 01000000bc1dc36403"
-    "24636c757374657254696d65005800000011636c757374657254696d650001000000bc1dc364037369676e6174757265003300000005686173680014000000"
-    "002912d47f7852554204292fb7368539c1476605de126b657949640001000000 8cd2e463000000".replace(" ", ""))
-INSERT = bytes.fromhex(
-    "a80000006500000000000000dd0700000100000000300000 0002696e7365727400070000006f726465727300086f7264657265640001022464620005000000"
-    "73686f700000015e000000646f63756d656e74730027000000105f6964000100000002736b7500030000004131001271747900050000000000000000290000"
-    "00105f6964000200000002736b7500030000004232000170726963650000000000000004400 0583bdd8d".replace(" ", ""))
-COMPRESSED = bytes.fromhex(
-    "5b0000006600000000000000dc070000dd07000042000000014200000101743d0000000266696e6400070000006f72646572730003 66696c746572001101"
-    "1d68736b75000300000041310000022464620005000000 73686f700000".replace(" ", ""))
-QUERY = bytes.fromhex(
-    "440000000100000000000000d40700000400000061646d696e2e24636d640000000000ffffffff1d0000001069734d61737465720001000000 0868656c6c6f4f6b000100".replace(" ", ""))
-LEGACY_REPLY = bytes.fromhex(
-    "54000000370000000100000001000000080000000000000000000000000000000100000030000000086973 6d6173746572000110 6d617857697265566572"
-    "73696f6e0015000000016f6b00000000000000f03f00".replace(" ", ""))
-WRITE_ERROR = bytes.fromhex(
-    "7d0000004d00000065000000dd070000000000000068000000106e000000000004777269746545 72726f72730043000000033000 3b00000010696e646578"
-    "000000000010636f646500f82a0000026572726d7367001500000045313130303020 6475706c6963617465206b6579000000016f6b00000000000000f03f00".replace(" ", ""))
+from protocols.fields import walk
 
 HEAD = "mongo.message_length", "mongo.request_id", "mongo.response_to", "mongo.opcode"
 
@@ -83,25 +80,6 @@ ROWS: list[tuple[bytes, list[tuple[int, int, int, str, object]]]] = [
 ]
 
 
-def message(data: bytes, from_client: bool = True, peer: Message | None = None) -> Message:
-    header = MONGO.header(data, 0, len(data), CLIENT if from_client else SERVER, MONGO.session())
-    length = struct.unpack_from("<i", data)[0] if len(data) >= 4 else 16
-    return Message(data, 0, len(data), length, header, from_client, find_peer=lambda: peer)
-
-
-def dissect(data: bytes, from_client: bool = True) -> tuple[list[Field], Message]:
-    one = message(data, from_client)
-    return list(MONGO.dissect(one)), one
-
-
-def uncovered(data: bytes, fields: list[Field]) -> list[int]:
-    cover = bytearray(len(data))
-    for one in walk(fields):
-        if one.view == 0 and one.length and not (one.value is None and one.fields):
-            cover[one.start:one.end] = b"\1" * one.length
-    return [i for i, byte in enumerate(cover) if not byte]
-
-
 @pytest.mark.parametrize(("data", "rows"), ROWS)
 def test_the_worked_examples_read_as_their_maps_say(data: bytes, rows: list[tuple[int, int, int, str, object]]) -> None:
     fields, _ = dissect(data)
@@ -117,20 +95,12 @@ def test_a_good_checksum_is_said_and_a_wrong_one_names_the_right_one() -> None:
     assert f"Checksum: 0x00000000 [incorrect, should be 0x{google_crc32c.value(INSERT[:-4]):08x}]" in texts
 
 
-def op_msg(body: dict[str, object], request_id: int = 7, response_to: int = 0, flags: int = 0, **sequences: list[dict[str, object]]) -> bytes:
-    """A message by an independent writer: PyMongo's bson and this layout."""
-    parts = struct.pack("<I", flags) + b"\0" + bson.encode(body)
-    for name, documents in sequences.items():
-        inside = name.encode() + b"\0" + b"".join(bson.encode(one) for one in documents)
-        parts += b"\1" + struct.pack("<i", len(inside) + 4) + inside
-    return struct.pack("<iIIi", 16 + len(parts), request_id, response_to, 2013) + parts
-
-
 @pytest.mark.parametrize(("body", "op", "target", "info"), [
     ({"find": "orders", "filter": {"sku": "A1"}, "limit": 10, "$db": "shop"}, "find", "shop.orders", 'find shop.orders filter={sku: "A1"} limit=10'),
     ({"aggregate": "orders", "pipeline": [{"$match": {}}, {"$group": {}}, {"$sort": {}}, {"$limit": 1}], "$db": "shop"}, "aggregate", "shop.orders",
      "aggregate shop.orders [$match, $group, +2]"),
-    ({"getMore": bson.Int64(72034), "collection": "orders", "batchSize": 100, "$db": "shop"}, "getMore", "shop.orders", "getMore shop.orders cursor 72034 batch 100"),
+    ({"getMore": Int64(72034), "collection": "orders", "batchSize": 100, "$db": "shop"}, "getMore", "shop.orders",
+     "getMore shop.orders cursor 72034 batch 100"),
     ({"hello": 1, "client": {"application": {"name": "x"}, "driver": {"name": "PyMongo", "version": "4.8"}}, "$db": "admin"}, "hello", "admin",
      'hello admin PyMongo 4.8 app "x"'),
     ({"ping": 1, "$db": "admin"}, "ping", "admin", "ping admin"),
@@ -177,7 +147,8 @@ def test_replies_of_an_exhaust_cursor_keep_the_key_of_their_request() -> None:
 
 
 def test_passwords_stand_in_no_line() -> None:
-    for body in ({"createUser": "bob", "pwd": "hunter2", "roles": [], "$db": "admin"}, {"saslStart": 1, "mechanism": "PLAIN", "payload": b"\0bob\0hunter2", "$db": "x"},
+    for body in ({"createUser": "bob", "pwd": "hunter2", "roles": [], "$db": "admin"},
+                 {"saslStart": 1, "mechanism": "PLAIN", "payload": b"\0bob\0hunter2", "$db": "x"},
                  {"hello": 1, "speculativeAuthenticate": {"saslStart": 1, "payload": b"\0bob\0hunter2"}, "$db": "admin"}):
         data = op_msg(body)
         fields, one = dissect(data)
@@ -194,8 +165,34 @@ def test_a_whole_message_claims_a_connection_on_any_port_and_tls_does_not() -> N
     assert MONGO.recognise(Opening((b"\x16\x03\x01\x02\x00\x01\0\1\xfc\3\3" + bytes(100), b"\x16\3\3"), (50000, 27017), (True, True), (True, True))) is None
 
 
+def test_the_header_of_an_answer_without_documents_is_no_proof_in_the_middle_of_other_bytes() -> None:
+    weak = struct.pack("<iIIiIqii", 36, 9, 7, 1, 8, 0, 0, 0)
+    other = bytes(range(1, 120))
+    assert MONGO.recognise(Opening((other + weak + other, b""), (1, 2), (False, False), (True, True))) is None
+    assert MONGO.recognise(Opening((b"", weak), (1, 2), (False, False), (True, True))) is not None
+
+
+@pytest.mark.parametrize("stranger", [0, 1])
+def test_bytes_of_another_kind_on_one_side_count_against_it(stranger: int) -> None:
+    data = [op_msg({"ping": 1, "$db": "admin"})] * 2
+    data[stranger] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    found = MONGO.recognise(Opening((data[0], data[1]), (1, 2), (True, True), (True, True)))
+    assert found is not None and found.score == 65
+
+
+@pytest.mark.parametrize(("head", "accepted"), [
+    (op_msg({"ping": 1}), True), (framed(2003, b"reserved"), True), (framed(1000, b"text\0"), True), (framed(2050, b"not known yet"), True),
+    (framed(4711, b"no opcode"), False), (struct.pack("<iIIi", 48_000_000, 1, 0, 2050), False), (struct.pack("<iIIi", 15, 1, 0, 2013), False),
+    (b"\x16\x03\x01\x02\0\x01\0\1\xfc\3\3" + bytes(40), False), (framed(2013, bytes(4) + b"\5" + bytes(20)), False),
+])
+def test_where_a_message_can_start(head: bytes, accepted: bool) -> None:
+    assert MONGO.accepts(head[:48], CLIENT) is accepted
+    alone = MONGO.recognise(Opening((head, b""), (1, 27017), (True, True), (True, True)))
+    assert (alone is not None) is (accepted and head[12:16] == struct.pack("<i", 2013))
+
+
 @settings(max_examples=120, deadline=None)
-@given(st.sampled_from([REPLY, INSERT, COMPRESSED, QUERY, LEGACY_REPLY, WRITE_ERROR]), st.data())
+@given(st.sampled_from(EXAMPLES), st.data())
 def test_any_cut_keeps_every_byte_in_a_field(data: bytes, draw: st.DataObject) -> None:
     cut = data[:draw.draw(st.integers(1, len(data) - 1))]
     one = Message(cut, 0, len(cut), len(data), message(data).header, True)
@@ -206,22 +203,20 @@ def test_any_cut_keeps_every_byte_in_a_field(data: bytes, draw: st.DataObject) -
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from([REPLY, INSERT, COMPRESSED, QUERY, LEGACY_REPLY, WRITE_ERROR]), st.data())
+@given(st.sampled_from(EXAMPLES), st.data())
 def test_any_flipped_bits_end_as_a_tree_and_words(data: bytes, draw: st.DataObject) -> None:
     bad = bytearray(data)
     for _ in range(draw.draw(st.integers(1, 5))):
         bad[draw.draw(st.integers(4, len(bad) - 1))] ^= 1 << draw.draw(st.integers(0, 7))
     fields, one = dissect(bytes(bad), draw.draw(st.booleans()))
-    assert all(0 <= node.start and node.end <= len(bad) for node in walk(fields) if node.view == 0)
+    assert all(node.start >= 0 and node.end <= len(bad) for node in walk(fields) if node.view == 0)
     MONGO.describe(one)
 
 
 def test_a_bomb_is_refused_by_its_declared_size() -> None:
-    import zlib
-
     packed = zlib.compress(bytes(50_000_000))
     for size in (50_000_000, 1000):
         body = struct.pack("<iiB", 2013, size, 2) + packed
-        fields, one = dissect(struct.pack("<iIIi", 16 + len(body), 1, 0, 2012) + body)
+        fields, one = dissect(framed(2012, body))
         assert one.views == []
         assert any("Not decompressed" in node.text for node in fields)

@@ -24,7 +24,8 @@ _I64 = struct.Struct("<q").unpack_from
 @dataclass(slots=True)
 class Body:
     """`top` are the elements of the main document in `data` (a command, its reply, a query, a reply's first document); `sequences` counts the
-    documents of each OP_MSG sequence, or of an OP_INSERT or OP_REPLY under "". `packed` is (compressor, compressed size, original size)."""
+    documents of each OP_MSG sequence, or of an OP_INSERT or OP_REPLY under ""; `first` has each OP_MSG sequence's first document. `packed` is
+    (compressor, compressed size, original size)."""
 
     opcode: int
     data: bytes
@@ -32,7 +33,7 @@ class Body:
     namespace: str = ""
     top: dict[str, Element] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
-    first: dict[str, Element] = field(default_factory=dict)
+    first: dict[str, dict[str, Element]] = field(default_factory=dict)
     cursor: int = 0
     limit: int = 0
     packed: tuple[int, int, int] | None = None
@@ -63,6 +64,18 @@ class Body:
     def nested(self, e: Element) -> dict[str, Element]:
         return bson.as_dict(self.data, e.start, e.end) if e.kind in (bson.DOCUMENT, bson.ARRAY) else {}
 
+    def count(self, e: Element | None) -> int:
+        """How many elements a nested document or array has."""
+        return bson.count(self.data, e.start, e.end) if e is not None and e.kind in (bson.DOCUMENT, bson.ARRAY) else 0
+
+    def statements(self, name: str) -> tuple[int, dict[str, Element]]:
+        """How many documents a command brings under `name`, as a sequence or as an array in its body; and the first of them."""
+        if name in self.sequences:
+            return self.sequences[name], self.first.get(name, {})
+        e = self.top.get(name)
+        first = next(iter(self.below(name).values()), None)
+        return self.count(e), self.nested(first) if first is not None else {}
+
     def leaf(self, e: Element | None) -> object:
         return None if e is None else bson.value(self.data, e.kind, e.start, e.end)
 
@@ -72,7 +85,7 @@ def read_body(data: bytes, start: int, end: int) -> Body:
     if end - start < 16:
         return Body(0, data)
     opcode = int(_HEAD(data, start)[3])
-    at, packed, trouble = start + 16, None, ""
+    at, packed = start + 16, None
     if opcode == t.OP_COMPRESSED:
         if end - at < 9:
             return Body(opcode, data)
@@ -82,8 +95,7 @@ def read_body(data: bytes, start: int, end: int) -> Body:
             data = decompress(compressor, data[at + 9:end], size)
             at, end = 0, len(data)
         except CannotDecompress as fault:
-            trouble = str(fault)
-            return Body(opcode, b"", packed=packed, trouble=trouble)
+            return Body(opcode, b"", packed=packed, trouble=str(fault))
     body = Body(opcode, data, packed=packed)
     try:
         _READERS[opcode](body, data, at, end) if opcode in _READERS else None
@@ -100,7 +112,7 @@ def _msg(body: Body, data: bytes, at: int, end: int) -> None:
         kind = data[at]
         if kind == 0:
             after = at + 1 + int(_I32(data, at + 1)[0])
-            body.top = bson.as_dict(data, at + 1, min(after, end)) if after <= end else _partial(data, at + 1, end)
+            body.top = bson.as_dict(data, at + 1, min(after, end)) or body.top
         elif kind == 1:
             after = at + 1 + int(_I32(data, at + 1)[0])
             zero = data.index(b"\0", at + 5, end)
@@ -108,7 +120,7 @@ def _msg(body: Body, data: bytes, at: int, end: int) -> None:
             count, now = 0, zero + 1
             while now < min(after, end):
                 if not count:
-                    body.first = bson.as_dict(data, now, end)
+                    body.first[name] = bson.as_dict(data, now, end)
                 now += max(5, int(_I32(data, now)[0]))
                 count += 1
             body.sequences[name] = count
@@ -117,18 +129,6 @@ def _msg(body: Body, data: bytes, at: int, end: int) -> None:
         if after <= at:
             return
         at = after
-
-
-def _partial(data: bytes, at: int, end: int) -> dict[str, Element]:
-    """The elements that are there of a document that is cut off."""
-    found: dict[str, Element] = {}
-    short = data[:at] + struct.pack("<i", end - at + 1) + data[at + 4:end] + b"\0"
-    try:
-        for element in bson.scan(short, at, len(short)):
-            found.setdefault(element.name, element)
-    except Malformed:
-        pass
-    return found
 
 
 def _cstring(data: bytes, at: int, end: int) -> tuple[str, int]:

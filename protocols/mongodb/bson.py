@@ -8,16 +8,21 @@ Source: BSON specification 1.1 and the corpus in the MongoDB specifications. All
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from protocols.fields import absolute_time
 from protocols.mongodb.decimal128 import decimal128
 from protocols.scalars import Malformed
 
-__all__ = ["ARRAY", "BINARY_SUBTYPES", "DEEPEST", "DOCUMENT", "FIXED", "TYPES", "Element", "as_dict", "one_line", "scan", "value"]
+__all__ = [
+    "ARRAY", "BINARY_SUBTYPES", "DEEPEST", "DOCUMENT", "FIXED", "LARGEST", "TYPES", "Element", "Hide", "as_dict", "bounds", "count", "iso_time", "one_line",
+    "scan", "scoped", "shown", "size_of", "string", "value",
+]
 
 DEEPEST = 200
+LARGEST = 16 * 1024 * 1024 + 16 * 1024
+"""Bytes that a document may have: 16 MiB, and what the server adds for itself."""
 DOCUMENT, ARRAY = 0x03, 0x04
 TYPES = {
     0x01: "double", 0x02: "string", 0x03: "document", 0x04: "array", 0x05: "binary", 0x06: "undefined", 0x07: "objectId", 0x08: "bool", 0x09: "date",
@@ -56,9 +61,11 @@ def bounds(data: bytes, at: int, end: int) -> int:
     return at + length
 
 
-def scan(data: bytes, at: int, end: int) -> Iterator[Element]:
-    """The elements of the document that starts at `at` and must end before `end`. Raises Malformed at the first that does not fit."""
-    stop = bounds(data, at, end) - 1
+def scan(data: bytes, at: int, end: int, partial: bool = False) -> Iterator[Element]:
+    """The elements of the document that starts at `at` and must end before `end`. Raises Malformed at the first that does not fit. `partial`
+    reads what is there of a document that declares more."""
+    cut = partial and end - at >= 5 and int(_I32(data, at)[0]) > end - at
+    stop = end if cut else bounds(data, at, end) - 1
     now = at + 4
     while now < stop:
         kind = data[now]
@@ -66,16 +73,16 @@ def scan(data: bytes, at: int, end: int) -> Iterator[Element]:
         if zero < 0:
             raise Malformed(now + 1, "an element's name does not end")
         start = zero + 1
-        after = start + _size(data, kind, start, stop, now)
+        after = start + size_of(data, kind, start, stop, now)
         if after > stop:
             raise Malformed(start, f"wanted {after - start} bytes, had {stop - start}")
         yield Element(kind, data[now + 1:zero].decode("utf-8", "replace"), now, start, after)
         now = after
-    if data[stop] != 0:
+    if not cut and data[stop] != 0:
         raise Malformed(stop, "a document that does not end with a zero byte")
 
 
-def _size(data: bytes, kind: int, at: int, stop: int, type_at: int) -> int:
+def size_of(data: bytes, kind: int, at: int, stop: int, type_at: int) -> int:
     """The bytes of a value of type `kind` at `at`."""
     fixed = FIXED.get(kind)
     if fixed is not None:
@@ -105,68 +112,110 @@ def _size(data: bytes, kind: int, at: int, stop: int, type_at: int) -> int:
 
 
 def string(data: bytes, at: int) -> str:
-    """The string whose length stands at `at`."""
+    """The string whose length stands at `at`; what is no UTF-8 is replaced."""
     return data[at + 4:at + 3 + int(_I32(data, at)[0])].decode("utf-8", "replace")
+
+
+def scoped(data: bytes, at: int, end: int) -> tuple[str, int | None]:
+    """JavaScript with scope: its code, and where the scope starts; None when the code's length cannot be."""
+    length = int(_I32(data, at + 4)[0])
+    scope = at + 8 + length
+    return (string(data, at + 4), scope) if length >= 1 and scope + 5 <= end else ("", None)
+
+
+def iso_time(milliseconds: int) -> str:
+    """Milliseconds since 1970 as ISO 8601 in UTC; without a fraction where it is zero, as the number where no calendar holds it."""
+    try:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=milliseconds // 1000)
+    except OverflowError:
+        return f"{milliseconds} ms"
+    fraction = f".{milliseconds % 1000:03d}" if milliseconds % 1000 else ""
+    return f"{moment.replace(tzinfo=None).isoformat()}{fraction}Z"
+
+
+def _regex(data: bytes, at: int, end: int) -> str:
+    pattern, options = data[at:end - 1].split(b"\0", 1)
+    return f"/{pattern.decode('utf-8', 'replace')}/{options.decode('utf-8', 'replace')}"
+
+
+def _timestamp(data: bytes, at: int, end: int) -> tuple[int, int]:
+    increment, seconds = struct.unpack_from("<II", data, at)
+    return seconds, increment
+
+
+_VALUES: dict[int, Callable[[bytes, int, int], Any]] = {
+    0x01: lambda data, at, end: _F64(data, at)[0],
+    0x02: lambda data, at, end: string(data, at),
+    0x05: lambda data, at, end: data[at + 5:end],
+    0x06: lambda data, at, end: "undefined",
+    0x07: lambda data, at, end: data[at:at + 12].hex(),
+    0x08: lambda data, at, end: data[at] != 0,
+    0x09: lambda data, at, end: _I64(data, at)[0] * 1_000_000,
+    0x0B: _regex,
+    0x0C: lambda data, at, end: f"{string(data, at)} {data[end - 12:end].hex()}",
+    0x0D: lambda data, at, end: string(data, at),
+    0x0E: lambda data, at, end: string(data, at),
+    0x0F: lambda data, at, end: scoped(data, at, end)[0],
+    0x10: lambda data, at, end: _I32(data, at)[0],
+    0x11: _timestamp,
+    0x12: lambda data, at, end: _I64(data, at)[0],
+    0x13: lambda data, at, end: decimal128(data[at:at + 16]),
+    0x7F: lambda data, at, end: "maxKey",
+    0xFF: lambda data, at, end: "minKey",
+}
 
 
 def value(data: bytes, kind: int, at: int, end: int) -> Any:
     """A leaf's value: dates in nanoseconds since 1970, timestamps as (seconds, increment), ObjectIds as hex; None for what holds others."""
-    match kind:
-        case 0x01:
-            return _F64(data, at)[0]
-        case 0x02 | 0x0D | 0x0E:
-            return string(data, at)
-        case 0x05:
-            return data[at + 5:end]
-        case 0x07:
-            return data[at:at + 12].hex()
-        case 0x08:
-            return data[at] != 0
-        case 0x09:
-            return int(_I64(data, at)[0]) * 1_000_000
-        case 0x0B:
-            pattern, options = data[at:end - 1].split(b"\0", 1)
-            return f"/{pattern.decode('utf-8', 'replace')}/{options.decode('utf-8', 'replace')}"
-        case 0x0C:
-            return f"{string(data, at)} {data[end - 12:end].hex()}"
-        case 0x0F:
-            return string(data, at + 4)
-        case 0x10:
-            return _I32(data, at)[0]
-        case 0x11:
-            increment, seconds = struct.unpack_from("<II", data, at)
-            return (seconds, increment)
-        case 0x12:
-            return _I64(data, at)[0]
-        case 0x13:
-            return decimal128(data[at:at + 16])
-        case 0x06:
-            return "undefined"
-        case 0x7F:
-            return "maxKey"
-        case 0xFF:
-            return "minKey"
-    return None
+    read = _VALUES.get(kind)
+    return read(data, at, end) if read is not None else None
 
 
 def as_dict(data: bytes, at: int, end: int) -> dict[str, Element]:
-    """The top elements by name, the first of a name; as far as the document is well."""
+    """The top elements by name, the first of a name; as far as the document is well and there."""
     found: dict[str, Element] = {}
     try:
-        for element in scan(data, at, end):
+        for element in scan(data, at, end, True):
             found.setdefault(element.name, element)
     except Malformed:
         pass
     return found
 
 
-def one_line(data: bytes, element: Element, room: int = 60) -> str:
+def count(data: bytes, at: int, end: int) -> int:
+    """How many elements the document has, as far as it is well and there."""
+    number, now, stop, find = 0, at + 4, end - 1, data.find
+    try:
+        while now < stop:
+            start = find(0, now + 1, stop) + 1
+            kind = data[now]
+            if not start:
+                break
+            size = FIXED.get(kind)
+            if size is None:
+                size = int(_I32(data, start)[0]) if kind in (DOCUMENT, ARRAY) else size_of(data, kind, start, stop, now)
+            if size < FIXED.get(kind, 4) or start + size > stop:
+                break
+            now = start + size
+            number += 1
+    except (Malformed, struct.error):
+        pass
+    return number
+
+
+Hide = Callable[[bytes, Element], str | None]
+"""What stands in place of a value that must not be shown; None for one that may."""
+
+
+def one_line(data: bytes, element: Element, room: int = 60, hide: Hide | None = None) -> str:
     """A value as relaxed extended JSON, shortened to about `room` characters; a nested document is read only as far as it is shown."""
-    text = _line(data, element.kind, element.start, element.end, room, 0)
+    text = hide(data, element) if hide else None
+    if text is None:
+        text = _line(data, element.kind, element.start, element.end, room, 0, hide)
     return text if len(text) <= room else text[:room - 1] + "…"
 
 
-def _line(data: bytes, kind: int, at: int, end: int, room: int, depth: int) -> str:
+def _line(data: bytes, kind: int, at: int, end: int, room: int, depth: int, hide: Hide | None) -> str:
     if kind in (DOCUMENT, ARRAY):
         opening, closing = "{}" if kind == DOCUMENT else "[]"
         if depth >= 8:
@@ -178,7 +227,9 @@ def _line(data: bytes, kind: int, at: int, end: int, room: int, depth: int) -> s
                 if used > room:
                     parts.append("…")
                     break
-                inner = _line(data, element.kind, element.start, element.end, room - used, depth + 1)
+                inner = hide(data, element) if hide else None
+                if inner is None:
+                    inner = _line(data, element.kind, element.start, element.end, room - used, depth + 1, hide)
                 if len(inner) > room:
                     inner = inner[:room] + "…"
                 parts.append(f"{element.name}: {inner}" if kind == DOCUMENT else inner)
@@ -204,7 +255,7 @@ def shown(kind: int, leaf: Any, subtype: int = 0) -> str:
         case 0x08:
             return "true" if leaf else "false"
         case 0x09:
-            return absolute_time(leaf).replace(" UTC", "Z").replace(" ", "T").replace("000000Z", "Z")
+            return iso_time(leaf // 1_000_000)
         case 0x0A:
             return "null"
         case 0x11:

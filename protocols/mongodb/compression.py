@@ -5,6 +5,7 @@ Source: MongoDB specifications, source/compression/OP_COMPRESSED.md: 0 noop, 1 s
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 from protocols.mongodb.tables import COMPRESSORS, LARGEST
 
@@ -15,8 +16,10 @@ class CannotDecompress(Exception):
     """The reason, in words for the user."""
 
 
+@lru_cache(maxsize=2)
 def decompress(compressor: int, data: bytes, size: int) -> bytes:
-    """The original message without its header. Raises CannotDecompress; never yields more than `size` bytes."""
+    """The original message without its header. Raises CannotDecompress; never yields more than `size` bytes. The last results are kept: a message is
+    asked about for its line, for its tree and for its reply's."""
     if not 0 <= size <= LARGEST:
         raise CannotDecompress(f"an uncompressed size of {size:,} bytes is over the limit of {LARGEST:,}")
     if compressor not in COMPRESSORS:
@@ -78,7 +81,7 @@ def peek(compressor: int, data: bytes, want: int = 512) -> bytes:
         if compressor == 0:
             return data[:want]
         if compressor == 1:
-            return _snappy_literal(data)
+            return _snappy_start(data, want)
         if compressor == 2:
             return zlib.decompressobj().decompress(data, want)
         if compressor == 3:
@@ -91,16 +94,30 @@ def peek(compressor: int, data: bytes, want: int = 512) -> bytes:
     return b""
 
 
-def _snappy_literal(data: bytes) -> bytes:
-    """The literal with which a raw snappy block starts (its first element always is one)."""
-    at = 0
+def _snappy_start(data: bytes, want: int) -> bytes:
+    """The first bytes of a raw snappy block, as far as `data` goes: literals, and copies of what came before.
+
+    Source: snappy format description (google/snappy, format_description.txt): the two low bits of a tag are its kind.
+    """
+    at, out = 0, bytearray()
     while at < len(data) and data[at] & 0x80:
         at += 1
     at += 1
-    if at >= len(data) or data[at] & 3:
-        return b""
-    length, extra = data[at] >> 2, 0
-    if length >= 60:
-        extra = length - 59
-        length = int.from_bytes(data[at + 1:at + 1 + extra], "little")
-    return data[at + 1 + extra:at + 2 + extra + length]
+    while at < len(data) and len(out) < want:
+        tag, kind = data[at] >> 2, data[at] & 3
+        at += 1
+        if kind == 0:
+            extra = max(0, tag - 59)
+            length = int.from_bytes(data[at:at + extra], "little") + 1 if extra else tag + 1
+            out += data[at + extra:at + extra + length]
+            at += extra + length
+            continue
+        size = (1, 2, 4)[kind - 1]
+        offset = int.from_bytes(data[at:at + size], "little") | ((tag >> 3) << 8 if kind == 1 else 0)
+        length = (tag & 7) + 4 if kind == 1 else tag + 1
+        at += size
+        if at > len(data) or not 0 < offset <= len(out):
+            break
+        for _ in range(length):
+            out.append(out[-offset])
+    return bytes(out[:want])

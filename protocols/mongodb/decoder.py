@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from protocols import fields as f
 from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
 from protocols.fields import Field, Spec
-from protocols.mongodb import document, layouts
+from protocols.mongodb import document, layouts, meaning
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import read_body
 from protocols.mongodb.compression import CannotDecompress, decompress, peek
-from protocols.mongodb.describe import command_of, describe
-from protocols.mongodb.recognise import could_start, recognise
+from protocols.mongodb.describe import carries_secrets, describe
+from protocols.mongodb.recognise import could_follow, recognise
+from protocols.mongodb.values import note
 from protocols.records import read
 
 __all__ = ["MongoDB"]
@@ -31,9 +32,10 @@ _I32 = struct.Struct("<i").unpack_from
 
 @dataclass(slots=True)
 class Session:
-    """`chain` maps the id of a reply that announces more to the request of its chain; `exhaust` are legacy queries with the exhaust flag."""
+    """`chain` maps the id of a reply that announces more to the request of its chain and the reply's place in it; `exhaust` are legacy
+    queries with the exhaust flag."""
 
-    chain: dict[int, int] = field(default_factory=dict)
+    chain: dict[int, tuple[int, int]] = field(default_factory=dict)
     exhaust: set[int] = field(default_factory=set)
 
 
@@ -44,10 +46,11 @@ class MongoDB(Decoder):
     title = "MongoDB"
     column = "MongoDB"
     ports = frozenset({27017, 27018, 27019})
+    prefixes = (document.PATHS,)
     framing = Framing(offset=0, size=4, order="little", add=0, head=48, least=16, most=t.LARGEST)
 
     def specs(self) -> Iterable[Spec]:
-        return (*layouts.specs(), *document.SPECS)
+        return (*layouts.specs(), *document.SPECS, *meaning.SPECS)
 
     def recognise(self, opening: Opening) -> Match | None:
         return recognise(opening)
@@ -56,26 +59,32 @@ class MongoDB(Decoder):
         return Session()
 
     def accepts(self, head: bytes, side: Side) -> bool:
-        return could_start(head)
+        return could_follow(head)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
-        """Kind and key; the command's name where the message's first bytes tell it."""
+        """Kind and key; the command's name where the message's first bytes tell it; in a reply of a chain its place in `context`, from 1."""
         if end - start < 16:
             return Header(Kind.EVENT)
         _, request_id, response_to, opcode = _HEAD(data, start)
-        opcode, flags, name = _glance(data, start, end, opcode)
         if side.from_client:
+            opcode, flags, name = _glance(data, start, end, opcode)
             if opcode == t.OP_QUERY and flags & t.QUERY_EXHAUST:
                 session.exhaust.add(request_id)
             unanswered = opcode in t.UNANSWERED or (opcode == t.OP_MSG and flags & t.MORE_TO_COME)
             return Header(Kind.ONEWAY if unanswered else Kind.REQUEST, request_id, name)
-        key = session.chain.pop(response_to, response_to)
-        more = opcode == t.OP_MSG and bool(flags & t.MORE_TO_COME)
+        more = False
+        if opcode == t.OP_MSG:
+            more = end - start >= 20 and bool(data[start + 16] & t.MORE_TO_COME)
+        elif opcode == t.OP_COMPRESSED:
+            opcode, flags, _ = _glance(data, start, end, opcode)
+            more = opcode == t.OP_MSG and bool(flags & t.MORE_TO_COME)
+        key, place = session.chain.pop(response_to, (response_to, 0)) if session.chain else (response_to, 0)
         if opcode == t.OP_REPLY and key in session.exhaust and end - start >= 28:
             more = data[start + 20:start + 28] != bytes(8)
-        if more:
-            session.chain[request_id] = key
-        return Header(Kind.RESPONSE, key, "", None, more)
+        if not more:
+            return Header(Kind.RESPONSE, key, "", place + 1 if place else None)
+        session.chain[request_id] = key, place + 1
+        return Header(Kind.RESPONSE, key, "", place + 1, True)
 
     def describe(self, message: Message) -> Summary:
         return describe(message)
@@ -87,9 +96,13 @@ class MongoDB(Decoder):
             return read(layouts.HEADER, data, start, end, view=view, want=want)
         out = read(layouts.HEADER, data, start, start + 16, view=view)
         opcode = int(_HEAD(data, start)[3])
+        body = read_body(data, start, end)
+        secret = carries_secrets(message, body)
         if opcode == t.OP_COMPRESSED:
-            return out + _compressed(message)
-        return out + _plain(message, data, start + 16, end, view, opcode, want - 16, _secret(message))
+            out += _compressed(message, secret)
+        else:
+            out += _plain(message, data, start + 16, end, view, opcode, want - 16, secret)
+        return [*out, *meaning.fields(message, body)]
 
 
 def _glance(data: bytes, start: int, end: int, opcode: int) -> tuple[int, int, str]:
@@ -108,31 +121,35 @@ def _glance(data: bytes, start: int, end: int, opcode: int) -> tuple[int, int, s
         now = at + 4
         while now + 5 < end and data[now] == 1 and (size := int(_I32(data, now + 1)[0])) > 4:
             now += 1 + size
-        if now + 7 > end or data[now] != 0:
+        return opcode, flags, _first_key(data, now + 1, end) if now < end and data[now] == 0 else ""
+    if opcode == t.OP_QUERY:
+        zero = data.find(b"\0", at + 4, end)
+        if zero < 0:
             return opcode, flags, ""
-        zero = data.find(b"\0", now + 6, now + 134)
-        return opcode, flags, data[now + 6:zero].decode("utf-8", "replace") if zero >= 0 else ""
+        return opcode, flags, _first_key(data, zero + 9, end) if data.endswith(b".$cmd", at + 4, zero) else "query"
     return opcode, flags, ""
 
 
-def _secret(message: Message) -> str:
-    """The command's name when passwords or tokens travel in it, on request or reply; else nothing."""
-    request = message if message.from_client else message.peer
-    if request is None:
-        return ""
-    command = command_of(read_body(request.data, request.start, request.end))
-    return command if command in t.SECRET_COMMANDS else ""
+def _first_key(data: bytes, at: int, end: int) -> str:
+    """The name of the first element of the document at `at`; "" where it is none of a command (the operator $query wraps one)."""
+    zero = data.find(b"\0", at + 5, min(end, at + 133))
+    name = data[at + 5:zero].decode("utf-8", "replace") if zero >= 0 else ""
+    return "" if name.startswith("$") else name
 
 
-def _plain(message: Message, data: bytes, at: int, end: int, view: int, opcode: int, want: int, secret: str) -> list[Field]:
+def _plain(message: Message, data: bytes, at: int, end: int, view: int, opcode: int, want: int, secret: bool) -> list[Field]:
     """The body of an uncompressed message."""
     layout = layouts.BODIES.get(opcode, layouts.UNKNOWN_BODY)
     checked = opcode == t.OP_MSG and end - at >= 4 and bool(_U32(data, at)[0] & t.CHECKSUM_PRESENT)
     cut = want > end - at
-    stop = end - 4 if checked and not cut and end - at >= 8 else end
+    stop = min(end, at + want - 4) if checked and want >= 8 else end
     out = read(layout, data, at, stop, view=view, want=want if cut else None, context=secret)
-    if stop < end:
+    if stop < end and cut:
+        out.append(f.raw(data, stop, end, view, "Checksum, cut off"))
+    elif stop < end:
         out += _checksum(data, message.start if view == message.view else None, stop, view)
+    if opcode == t.OP_MSG and end - at >= 4 and (unknown := int(_U32(data, at)[0]) & t.REQUIRED_UNKNOWN):
+        out.append(note(f"required flags that are not known: 0x{unknown:04x}", at, view))
     return out
 
 
@@ -149,20 +166,22 @@ def _checksum(data: bytes, start: int | None, at: int, view: int) -> list[Field]
     return [Field(layouts.CHECKSUM, stated, at, 4, view, (), text), f.generated(layouts.CHECKSUM_STATUS, int(good), at=at, view=view)]
 
 
-def _compressed(message: Message) -> list[Field]:
+def _compressed(message: Message, secret: bool) -> list[Field]:
     """The compressed message's own fields, and the tree of what it holds in a byte view of its own."""
     data, at, end, view = message.data, message.start + 16, message.end, message.view
     out = read(layouts.COMPRESSED_HEAD, data, at, end, view=view, want=message.length - 16 if not message.complete else None)
     if end - at < 9 or not message.complete:
         return out
     opcode, size, compressor = int(_I32(data, at)[0]), int(_I32(data, at + 4)[0]), data[at + 8]
+    if compressor not in t.COMPRESSORS and end > at + 9:
+        out[0].fields[-1]._children = [Field(layouts.UNSUPPORTED_DATA, data[at + 9:end], at + 9, end - at - 9, view)]
     if opcode == t.OP_COMPRESSED:
-        return [*out, layouts.note("A compressed message inside a compressed message is not read", at, view)]
+        return [*out, note("A compressed message inside a compressed message is not read", at, view)]
     try:
         inside = decompress(compressor, data[at + 9:end], size)
     except CannotDecompress as fault:
-        return [*out, layouts.note(f"Not decompressed: {fault}", at + 9, view)]
+        return [*out, note(f"Not decompressed: {fault}", at + 9, view)]
     made = message.add_view(f"Decompressed ({t.COMPRESSORS[compressor]})", inside)
-    fields = _plain(message, inside, 0, len(inside), made, opcode, len(inside), _secret(message))
+    fields = _plain(message, inside, 0, len(inside), made, opcode, len(inside), secret)
     title = f"Decompressed message: {t.OPCODES.get(opcode, f'opcode {opcode}')}, {len(inside):,} bytes"
     return [*out, f.group(layouts.DECOMPRESSED, 0, len(inside), fields, title, made)]

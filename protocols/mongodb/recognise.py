@@ -7,6 +7,7 @@ The client is the side that opened the connection; where the start was not captu
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 from protocols.decoder import Match, Opening
 from protocols.mongodb import bson
@@ -14,19 +15,21 @@ from protocols.mongodb import tables as t
 from protocols.mongodb.body import read_body
 from protocols.scalars import Malformed
 
-__all__ = ["could_start", "recognise"]
+__all__ = ["could_follow", "could_start", "recognise"]
 
 _HEAD = struct.Struct("<iIIi").unpack_from
 _U32 = struct.Struct("<I").unpack_from
 _I32 = struct.Struct("<i").unpack_from
 SEARCH = 16 * 1024
+LARGEST_UNKNOWN = 1 << 20
+"""Bytes of a message with an unknown opcode: less than others may have, as nothing else tells that it is one."""
 
 
 def could_start(head: bytes) -> bool:
     """Whether a message can start with `head`: its header, and what its opcode has right behind it as far as it is there."""
     if len(head) < 16:
         return False
-    length, _, _, opcode = _HEAD(head, 0)
+    length, opcode = int(_HEAD(head, 0)[0]), int(_HEAD(head, 0)[3])
     if not 16 <= length <= t.LARGEST or opcode not in t.SPOKEN:
         return False
     rest = head[16:length]
@@ -45,6 +48,17 @@ def could_start(head: bytes) -> bool:
     return length >= 24 and (len(rest) < 4 or _U32(rest, 0)[0] == 0)
 
 
+def could_follow(head: bytes) -> bool:
+    """Whether a message of a connection that is known to be MongoDB's can start with `head`: one of `could_start`, or one with a reserved opcode
+    or with one that is not known yet, which then is shown by its header alone."""
+    if could_start(head):
+        return True
+    if len(head) < 16:
+        return False
+    length, opcode = int(_HEAD(head, 0)[0]), int(_HEAD(head, 0)[3])
+    return 16 <= length <= LARGEST_UNKNOWN and opcode not in t.SPOKEN and (opcode == t.DB_MSG or opcode in t.FUTURE)
+
+
 def _msg(rest: bytes, length: int) -> bool:
     """OP_MSG: a section of kind 0 or 1 whose length fits; exactly, where a required flag is unknown."""
     if length < 26:
@@ -52,56 +66,62 @@ def _msg(rest: bytes, length: int) -> bool:
     if len(rest) < 9:
         return True
     size = int(_I32(rest, 5)[0])
-    if int(_U32(rest, 0)[0]) & 0xFFFC:  # refused by the specification; some servers answer all the same
+    if int(_U32(rest, 0)[0]) & t.REQUIRED_UNKNOWN:  # refused by the specification; some servers answer all the same
         return rest[4] == 0 and size == length - 21
     return rest[4] in (0, 1) and 5 <= size <= length - 21
 
 
 def recognise(opening: Opening) -> Match | None:
-    """The better of both readings of who is the client."""
+    """What the first message of each side says; a side whose bytes hold none counts against it."""
     found = [_first_message(data, start) for data, start in zip(opening.data, opening.from_start, strict=True)]
-    if all(one is None for one in found):
+    best = max((95 if one.whole else 70 for one in found if one is not None), default=0)
+    if not best:
         return None
-    score, words, client = 0, [], None
-    for side, one in enumerate(found):
-        if one is None:
-            if opening.data[side]:
-                score -= 30
-            continue
-        at, whole, is_reply, name = one
-        score = max(score, 95 if whole else 70)
-        words.append(f"{'a whole' if whole else 'the start of an'} {name} message{f' after {at} bytes' if at else ''} from port {opening.ports[side]}")
-        if is_reply is not None and client is None:
-            client = 1 - side if is_reply else side
-    if opening.from_start[0] or client is None:
-        client = 0
-    return Match(max(0, min(100, score + (3 if all(found) else 0))), "; ".join(words), client)
+    strangers = sum(one is None and bool(data) for one, data in zip(found, opening.data, strict=True))
+    words = [one.why + f" from port {port}" for one, port in zip(found, opening.ports, strict=True) if one is not None]
+    told = [1 - side if one.reply else side for side, one in enumerate(found) if one is not None and one.reply is not None]
+    client = 0 if opening.from_start[0] or not told else told[0]
+    return Match(best - 30 * strangers + (3 if all(found) else 0), "; ".join(words), client)
 
 
-def _first_message(data: bytes, from_start: bool) -> tuple[int, bool, bool | None, str] | None:
-    """(where, complete and well, whether a reply, opcode's name) of the first message in `data`."""
+class Found(NamedTuple):
+    """A message: whether it is all there and well, whether it is a reply (None: it does not tell), and words for it."""
+
+    whole: bool
+    reply: bool | None
+    why: str
+
+
+def _first_message(data: bytes, from_start: bool) -> Found | None:
+    """The first message in `data`. Where the start was not captured it is searched for, and must be whole and
+    hold a document, or be all there is."""
     if from_start:
-        return _judge(data, 0)
+        return _judge(data, 0, False)
     for opcode in (b"\xdd\x07\0\0", b"\xdc\x07\0\0", b"\xd4\x07\0\0", b"\x01\0\0\0"):
         at = data.find(opcode, 12, SEARCH)
         while at >= 12:
-            judged = _judge(data, at - 12)
-            if judged is not None and judged[1]:
+            judged = _judge(data, at - 12, True)
+            if judged is not None:
                 return judged
             at = data.find(opcode, at + 1, SEARCH)
     return None
 
 
-def _judge(data: bytes, at: int) -> tuple[int, bool, bool | None, str] | None:
+def _judge(data: bytes, at: int, searched: bool) -> Found | None:
     head = data[at:at + 48]
     if not could_start(head):
         return None
     length, _, response_to, opcode = _HEAD(head, 0)
     end = at + length
     whole = end <= len(data)
-    if whole and not _well(data, at, end, opcode):
-        return None
     body = read_body(data, at, min(end, len(data)))
+    if whole:
+        inside, start = (data, at + 16) if body.packed is None else (body.data, 0)
+        held = _documents(inside, start, end if body.packed is None else len(inside), body.opcode) if not body.trouble else -1
+        if held < 0 or (searched and not held and (at or end < len(data))):
+            return None
+    elif searched:
+        return None
     if body.opcode in t.FROM_SERVER:
         reply: bool | None = True
     elif body.opcode != t.OP_MSG:
@@ -110,30 +130,61 @@ def _judge(data: bytes, at: int) -> tuple[int, bool, bool | None, str] | None:
         reply = "ok" in body.top and "$db" not in body.top
     else:
         reply = response_to != 0 if whole else None
-    return at, whole, reply, t.OPCODES[opcode]
+    name = t.OPCODES[opcode]
+    return Found(whole, reply, f"{'a whole' if whole else 'the start of an'} {name} message{f' after {at} bytes' if at else ''}")
 
 
-def _well(data: bytes, at: int, end: int, opcode: int) -> bool:
-    """Whether a whole message's documents end exactly with it (of those that have documents first or last)."""
-    if opcode == t.OP_COMPRESSED:
-        return not read_body(data, at, end).trouble or data[at + 24] > 3
-    if opcode != t.OP_MSG:
-        return not read_body(data, at, end).trouble
-    flags = _U32(data, at + 16)[0]
-    stop = end - (4 if flags & t.CHECKSUM_PRESENT else 0)
-    now = at + 20
+def _documents(data: bytes, at: int, end: int, opcode: int) -> int:
+    """How many documents with elements a whole message's body `data[at:end]` holds; -1 when they do not end exactly where it ends."""
+    if opcode == t.OP_MSG:
+        return _sections(data, at, end)
+    names, after = _BEFORE_DOCUMENTS[opcode]
+    for skip in names:
+        at = data.find(b"\0", at + skip, end) + 1
+        if not at:
+            return -1
+    at += after
+    if opcode == t.OP_GET_MORE:
+        return 0 if at == end else -1
+    if opcode == t.OP_KILL_CURSORS:
+        return 0 if end - at == 8 * int(_I32(data, at - 4)[0]) else -1
+    return _tiles(data, at, end)
+
+
+_BEFORE_DOCUMENTS: dict[int, tuple[tuple[int, ...], int]] = {
+    t.OP_QUERY: ((4,), 8), t.OP_REPLY: ((), 20), t.OP_UPDATE: ((4,), 4), t.OP_INSERT: ((4,), 0), t.OP_DELETE: ((4,), 4), t.OP_GET_MORE: ((4,), 12),
+    t.OP_KILL_CURSORS: ((), 8), t.OP_COMMAND: ((0, 0), 0), t.OP_COMMANDREPLY: ((), 0),
+}
+"""What stands before the documents: for each zero-terminated name the bytes before it, then the bytes after the last."""
+
+
+def _sections(data: bytes, at: int, end: int) -> int:
+    """`_documents` for OP_MSG."""
+    stop = end - (4 if int(_U32(data, at)[0]) & t.CHECKSUM_PRESENT else 0)
+    now, held = at + 4, 0
     while now < stop:
         kind = data[now]
         if kind > 1 or now + 5 > stop:
-            return False
+            return -1
         after = now + 1 + int(_I32(data, now + 1)[0])
-        if kind == 0:
-            try:
-                for _ in bson.scan(data, now + 1, stop):
-                    pass
-            except Malformed:
-                return False
-        if after <= now or after > stop:
-            return False
+        if not now < after <= stop:
+            return -1
+        first = now + 1 if kind == 0 else data.find(b"\0", now + 5, after) + 1
+        found = _tiles(data, first, after) if first else -1
+        if found < 0:
+            return -1
+        held += found
         now = after
-    return now == stop
+    return held if now == stop else -1
+
+
+def _tiles(data: bytes, at: int, end: int) -> int:
+    """How many of the documents that fill `data[at:end]` have elements; -1 when they do not fill it."""
+    held = 0
+    while at < end:
+        try:
+            held += len(list(bson.scan(data, at, end))) > 0
+        except Malformed:
+            return -1
+        at += int(_I32(data, at)[0])
+    return held if at == end else -1

@@ -17,22 +17,37 @@ OPCODES = {
     2009: "OP_COMMANDREPLY (3.2 development)", OP_COMMAND: "OP_COMMAND", OP_COMMANDREPLY: "OP_COMMANDREPLY", OP_COMPRESSED: "OP_COMPRESSED", OP_MSG: "OP_MSG",
 }
 SPOKEN = frozenset({OP_REPLY, OP_UPDATE, OP_INSERT, OP_QUERY, OP_GET_MORE, OP_DELETE, OP_KILL_CURSORS, OP_COMMAND, OP_COMMANDREPLY, OP_COMPRESSED, OP_MSG})
+FUTURE = range(2000, 2100)
+"""Where opcodes lie, those that are reserved or not known yet among them."""
 UNANSWERED = frozenset({DB_MSG, OP_UPDATE, OP_INSERT, OP_DELETE, OP_KILL_CURSORS})
 FROM_SERVER = frozenset({OP_REPLY, OP_COMMANDREPLY})
+LEGACY_REQUESTS = frozenset({OP_UPDATE, OP_INSERT, OP_DELETE, OP_GET_MORE, OP_KILL_CURSORS, OP_QUERY})
 LEGACY_NAMES = {OP_UPDATE: "update", OP_INSERT: "insert", OP_GET_MORE: "getMore", OP_DELETE: "delete", OP_KILL_CURSORS: "killCursors", DB_MSG: "msg"}
 
 CHECKSUM_PRESENT, MORE_TO_COME, EXHAUST_ALLOWED = 1, 2, 1 << 16
-QUERY_EXHAUST = 1 << 6
+REQUIRED_UNKNOWN = 0xFFFC
+"""Bits of OP_MSG's flags that a receiver must know to go on, and that mean nothing yet."""
+QUERY_AWAIT, QUERY_EXHAUST = 1 << 5, 1 << 6
+REPLY_NOT_FOUND, REPLY_FAILURE = 1, 2
+NAMESPACE_NOT_FOUND = 26
 COMPRESSORS = {0: "noop", 1: "snappy", 2: "zlib", 3: "zstd"}
 LARGEST = 48_000_000 + 16 * 1024
 
 SECRET_COMMANDS = frozenset({
-    "saslStart", "saslContinue", "authenticate", "createUser", "updateUser", "copydb", "copydbsaslstart", "hello", "isMaster", "ismaster", "logout", "getnonce",
+    "saslStart", "saslContinue", "authenticate", "createUser", "updateUser", "usersInfo", "copydb", "copydbsaslstart", "hello", "isMaster", "ismaster",
+    "logout", "getnonce",
 })
 """Commands in which passwords, proofs or tokens travel, in requests or replies."""
 
+SECRET_KEYS = frozenset({"payload", "speculativeAuthenticate", "users", "nonce"})
+"""What a reply to such a command has at its top."""
+
 NOT_PRIMARY = frozenset({10107, 13435, 10058, 11600, 11602, 13436, 189, 91})
 NETWORK = frozenset({6, 7, 89, 9001, 50, 262})
+
+
+def opcode_name(opcode: int) -> str:
+    return OPCODES.get(opcode, f"opcode {opcode}")
 
 
 @cache
@@ -42,9 +57,9 @@ def _errors() -> dict[int, tuple[str, bool]]:
     return {int(row[0]): (row[1], len(row) > 2) for row in rows}
 
 
-def error_name(code: int) -> str:
-    """The codeName of an error, "" when the number is not a listed one."""
-    return _errors().get(code, ("", False))[0]
+def error_name(code: int | None) -> str:
+    """The codeName of an error, "" when there is no number or it is not a listed one."""
+    return _errors().get(code, ("", False))[0] if code else ""
 
 
 def retriable(code: int) -> bool:
