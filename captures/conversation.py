@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversation", "Hole", "Pdu"]
 
-HEADER_BYTES = 4096
 OPENING = 4096
 KEPT_SUMMARIES = 4096
 ALONE = {Kind.REQUEST: Status.NO_RESPONSE, Kind.RESPONSE: Status.ORPHAN}
@@ -110,7 +109,7 @@ class Conversation:
         openings = [one.read(one.runs()[0][0], OPENING) if one.runs() else b"" for one in self.directions]
         sides = [Side(side == self.client_side, self.directions[side].from_start, openings[side], openings[1 - side]) for side in (0, 1)]
         cuts = [cut(direction, decoder, side) for direction, side in zip(self.directions, sides, strict=True)]
-        self._headers(decoder, sides, self._merged(cuts))
+        self._headers(decoder, sides, [one.window for one in cuts], self._merged(cuts))
         for side, one in enumerate(cuts):
             holes = [Hole(side, start, end, self.directions[side].packet_at(start), reason) for start, end, reason in one.holes]
             self._holes_by_side[side].extend(holes)
@@ -129,19 +128,18 @@ class Conversation:
         order = np.lexsort((merged[1], merged[4]))
         return tuple(column[order].tolist() for column in merged)
 
-    def _headers(self, decoder: Decoder, sides: list[Side], merged: tuple[list[int], ...]) -> None:
-        windows = [Window(direction) for direction in self.directions]
+    def _headers(self, decoder: Decoder, sides: list[Side], windows: list[Window], merged: tuple[list[int], ...]) -> None:
         first_sides = [replace(side, first=True) for side in sides]
         first_at = [direction.runs()[0][0] if direction.runs() else 0 for direction in self.directions]
         client = self.client_side
         pairing = Pairing(decoder.ordered, self._answers)
-        ask, answer, read = pairing.request, pairing.response, decoder.header
+        ask, answer, read, most = pairing.request, pairing.response, decoder.header, decoder.header_bytes
         request, response, oneway = Kind.REQUEST, Kind.RESPONSE, Kind.ONEWAY
         session = decoder.session()
         self._ordered = decoder.ordered
         pdus, starts, rows = self.pdus, self._starts, self._rows
         for row, (side, start, length, have, packet, first, broken) in enumerate(zip(*merged, strict=True)):
-            seen = have if have < HEADER_BYTES else HEADER_BYTES
+            seen = have if have < most else most
             window = windows[side]
             at = start - window.base
             if at < 0 or start + seen > window.end:
@@ -184,7 +182,7 @@ class Conversation:
                 at = bisect_right(self._starts[side], end - 1) - 1
                 if at >= 0:
                     pdu = self.pdus[self._rows[side][at]]
-                    if pdu.packet != packet and end <= pdu.start + pdu.length:
+                    if pdu.packet != packet and end <= pdu.start + pdu.have:
                         return pdu
         return None
 

@@ -193,6 +193,8 @@ class Decoder:
     prefixes: ClassVar[tuple[str, ...]] = ()
     """Starts of field names that are made while reading, as `mongo.doc.` for the elements of documents by their path. A name that starts with one
     of them is known, although `specs` cannot list it: its type is that of the values that it meets, and may differ from field to field."""
+    header_bytes: ClassVar[int] = 4096
+    """How many bytes of a message `header` is given at most."""
     ordered: ClassVar[bool] = False
     """Responses pair with requests in order, not by key."""
 
@@ -223,7 +225,7 @@ class Decoder:
         return True
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Any) -> Header:
-        """Kind, key and operation of the message `data[start:end]` (`data` may hold only the message's first 4,096 bytes)."""
+        """Kind, key and operation of the message `data[start:end]` (`data` may hold only the message's first `header_bytes`)."""
         raise NotImplementedError
 
     def describe(self, message: Message) -> Summary:

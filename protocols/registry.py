@@ -17,8 +17,11 @@ from protocols.decoder import Decoder, Framing
 __all__ = ["BUILT_IN", "GROUP", "Registry"]
 
 BUILT_IN = {
+    "iggy": "protocols.iggy.decoder:Iggy",
     "kafka": "protocols.kafka.decoder:Kafka",
     "mongo": "protocols.mongodb.decoder:MongoDB",
+    "rocketmq": "protocols.rocketmq.decoder:RocketMQ",
+    "rocketmq_ha": "protocols.rocketmq.ha:RocketMQHA",
     "zookeeper": "protocols.zookeeper.decoder:ZooKeeper",
 }
 """Filter name -> "module:class"."""

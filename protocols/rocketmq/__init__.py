@@ -1,0 +1,1 @@
+"""Apache RocketMQ: the remoting protocol of name servers, brokers, controllers and clients, and the replication of brokers (HA)."""
