@@ -35,25 +35,17 @@ HEAD = 64
 FIRST_LOOK = 4096
 CANDIDATE_LOOK = 1 << 16
 READ_AHEAD = 1 << 18
+WHOLE = 1 << 22
+"""A direction up to this size is read at once."""
 
 AFTER_GAP = "no message starts here after missing bytes"
 BEFORE_FIRST = "before the first message that starts in the capture"
 REFUSED_HERE = "no message of the protocol"
-
-
-@dataclass(slots=True)
-class Cut:
-    """Messages of a direction, in order: stream offset, declared length, bytes that are there from the offset on. A length that is
-    not known, because the bytes end before it can be told, is one more than is there. `holes` are (start, end, reason): bytes of no message."""
-
-    start: list[int] = field(default_factory=list)
-    length: list[int] = field(default_factory=list)
-    have: list[int] = field(default_factory=list)
-    holes: list[tuple[int, int, str]] = field(default_factory=list)
+BEHIND_GAP = "behind missing bytes of a message that is cut off"
 
 
 class Window:
-    """The bytes of a direction around a position; read ahead further and further while positions go forward.
+    """The bytes of a direction around a position: at first up to WHOLE bytes, then ahead further and further while positions go forward.
 
     `data` holds the bytes `base` .. `end` of the stream, which lie in one run.
     """
@@ -62,7 +54,7 @@ class Window:
 
     def __init__(self, direction: Direction) -> None:
         self._direction = direction
-        self._size = FIRST_LOOK
+        self._size = WHOLE if direction.end <= WHOLE else FIRST_LOOK
         self.data = b""
         self.base = self.end = 0
 
@@ -70,7 +62,7 @@ class Window:
         """Have the bytes `start` .. `start + count` in `data`, or as many of them as the run has; where in `data` they start."""
         if not self.base <= start <= start + count <= self.end:
             ahead = self.end <= start + count and self.base <= start <= self.end + self._size
-            self._size = min(self._size * 2, READ_AHEAD) if ahead else FIRST_LOOK
+            self._size = max(self._size, min(self._size * 2, READ_AHEAD)) if ahead else FIRST_LOOK
             self.data = self._direction.read(start, max(count, self._size))
             self.base, self.end = start, start + len(self.data)
         return start - self.base
@@ -79,6 +71,19 @@ class Window:
         """The bytes `start` .. `start + count`, or as many of them as the run has."""
         at = self.seek(start, count)
         return self.data[at:at + count]
+
+
+@dataclass(slots=True)
+class Cut:
+    """Messages of a direction, in order: stream offset, declared length, bytes that are there from the offset on. A length that is
+    not known, because the bytes end before it can be told, is one more than is there. `holes` are (start, end, reason): bytes of no message.
+    `window` is what the bytes were read with: of a small direction it holds all."""
+
+    window: Window
+    start: list[int] = field(default_factory=list)
+    length: list[int] = field(default_factory=list)
+    have: list[int] = field(default_factory=list)
+    holes: list[tuple[int, int, str]] = field(default_factory=list)
 
 
 def cut(direction: Direction, decoder: Decoder, side: Side) -> Cut:
@@ -101,10 +106,10 @@ class Cutter:
         self.decoder = decoder
         self.side = replace(side, first=False)
         self.first_side = replace(side, first=True)
-        self.framing = decoder.framing
+        self.framing = decoder.framing_for(side)
         self.window = Window(direction)
         self.head = self.framing.head if self.framing else HEAD
-        self.out = Cut()
+        self.out = Cut(self.window)
         self.at = 0
         self.last_end = direction.runs()[-1][1] if direction.runs() else 0
         self.owed: int | None = None  # where the message ends that a gap cut off
@@ -120,10 +125,12 @@ class Cutter:
                 self.at = self.chain(start, end)
                 if self.at == end and self.owed > self.direction.end:
                     self.at = self.beyond(start, end)
+                self.rest(start)
                 if self.at == end:
                     return
             elif start <= self.owed and self.message(self.owed, end):
                 self.at = self.owed
+                self.rest(start)
             else:
                 self.resume(start, end, reason)
             self.owed = None
@@ -136,6 +143,11 @@ class Cutter:
             self.messages(end)
             if self.at < end:
                 self.resume(self.at, end, REFUSED_HERE)
+
+    def rest(self, start: int) -> None:
+        """What lies between a gap in a message and `at` is shown as a hole."""
+        if self.at > start:
+            self.out.holes.append((start, self.at, BEHIND_GAP))
 
     # one message
 
@@ -211,23 +223,25 @@ class Cutter:
 
     def hop(self, framing: Framing, end: int) -> None:
         """The loop for whole messages with a declared length field; stops at the first one that is not whole, or refused."""
-        starts, lengths = [], []
+        starts: list[int] = []
+        lengths: list[int] = []
         accepts, side, head, add, least, most = self.decoder.accepts, self.side, self.head, framing.add, max(1, framing.least), framing.most
-        order, offset, size = framing.order, framing.offset, framing.size
-        need = max(head, offset + size)
-        field_end = offset + size
+        offset, order, field_end = framing.offset, framing.order, framing.offset + framing.size
+        need = max(head, field_end)
         at = self.at
         number, window = int.from_bytes, self.window
+        found, measured = starts.append, lengths.append
         try:
             while end - at >= need:
                 now = window.seek(at, need)
                 data, base, last = window.data, window.base, min(window.end, end) - window.base - need
+                stop = end - base
                 while now <= last:
                     length = number(data[now + offset:now + field_end], order) + add
-                    if not (least <= length <= most and base + now + length <= end and accepts(data[now:now + head], side)):
+                    if not least <= length <= most or now + length > stop or not accepts(data[now:now + head], side):
                         return
-                    starts.append(base + now)
-                    lengths.append(length)
+                    found(base + now)
+                    measured(length)
                     now += length
                 at = base + now
         finally:

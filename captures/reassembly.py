@@ -105,7 +105,8 @@ class Direction:
         lengths[-1] -= max(0, int(self.start[last - 1] + self.length[last - 1]) - stop)
         if len(places) == 1:
             return bytes(buffer[places[0]:places[0] + lengths[0]])
-        return b"".join([buffer[place:place + length] for place, length in zip(places, lengths, strict=True)])
+        view = memoryview(buffer)  # slices of the map itself would copy every segment twice
+        return b"".join([view[place:place + length] for place, length in zip(places, lengths, strict=True)])
 
     def pieces(self, start: int, count: int) -> list[tuple[int, int, int]]:
         """Where the bytes that `read` gives came from, in order: (packet, offset in its payload, length)."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from protocols import fields as f
 from protocols.fields import Field, Spec
@@ -301,9 +301,15 @@ class Text(Blob):
 
 
 class Secret(Blob):
-    """A length and that many bytes which are not shown: the value says how many there are, the range stays."""
+    """A length and that many bytes which are not shown: the value says how many there are, the range stays. `shown` lifts the mask,
+    for the whole program."""
+
+    shown: ClassVar[bool] = False
 
     def value(self, data: bytes) -> Any:
+        if Secret.shown:
+            text = str(data, "utf-8", "replace")
+            return data if "\ufffd" in text else text
         return f"(masked, {len(data)} {'byte' if len(data) == 1 else 'bytes'})"
 
 

@@ -232,3 +232,11 @@ def test_output_is_utf_8_whatever_the_locale():
     program = started(DEMO, stdout=subprocess.PIPE, env={**os.environ, **plain})
     out, err = program.communicate(timeout=30)
     assert err == b"" and "/app/конфиг" in out.decode("utf-8")
+
+
+def test_secrets_are_masked_unless_one_asks_for_them():
+    file = ROOT / "tests" / "data" / "iggy" / "iggy-rustsdk-0.8.0-users.pcap.gz"
+    wrong = "not-the-password"      # what the client sent, as the recording's truth file says
+    masked, shown = (started(file, "-V", *option, stdout=subprocess.PIPE).communicate()[0].decode() for option in ((), ("--show-secrets",)))
+    assert wrong not in masked and "Password: (masked, 16 bytes)" in masked
+    assert f"Password: {wrong}" in shown

@@ -77,14 +77,14 @@ def test_a_message_that_ends_with_the_capture_is_kept_with_what_is_there() -> No
             assert found.length[2] == len(MESSAGES[2])
 
 
-def test_the_rest_of_a_message_behind_a_gap_is_its_own() -> None:
+def test_the_rest_of_a_message_behind_a_gap_is_shown_as_a_hole() -> None:
     messages = [toy(1, 1), toy(1, 2, bytes(100)), toy(1, 3), toy(1, 4)]
     data = b"".join(messages)
     found = cut_up([(0, data[:40]), (60, data[60:])])
     assert found.start == places(messages)
     assert found.have == [9, 31, 9, 9]
     assert found.length == [len(one) for one in messages]
-    assert found.holes == []
+    assert found.holes == [(60, 118, "behind missing bytes of a message that is cut off")]
 
 
 def test_messages_behind_a_gap_are_found_in_the_middle_of_a_segment() -> None:
@@ -147,7 +147,7 @@ def test_one_message_behind_a_length_that_cannot_be_is_found() -> None:
     true = (1000).to_bytes(4, "big") + MESSAGES[9][4:]
     found = cut_up([(0, MESSAGES[0] + true), (500, MESSAGES[7]), (len(MESSAGES[0]) + 1004, MESSAGES[5])])
     assert found.start == [0, len(MESSAGES[0]), len(MESSAGES[0]) + 1004]
-    assert found.holes == []
+    assert found.holes == [(500, 500 + len(MESSAGES[7]), "behind missing bytes of a message that is cut off")]
 
 
 def test_of_candidates_that_overlap_the_longer_chain_wins() -> None:

@@ -158,14 +158,14 @@ def test_every_reply_is_read_by_its_request(generation: int) -> None:
 
 
 @pytest.mark.parametrize(("code", "payload", "info", "target", "endpoint"), [
-    (c.POLL, requests(4)[c.POLL][4], "poll_messages orders/#2 p3 next x10 auto-commit group g", "orders/#2/3", "orders/#2"),
+    (c.POLL, requests(4)[c.POLL][4], "poll_messages orders/#2 p3 next x10 auto-commit group g", "orders/#2/3", "group g"),
     (c.SEND, requests(4)[c.SEND][0], "send_messages orders/#2 p3 2 msgs 131 bytes", "orders/#2/3", "orders/#2"),
-    (c.STORE_OFFSET, requests(4)[c.STORE_OFFSET][0], "store_consumer_offset orders/#2 p3 = 41 consumer #1", "orders/#2/3", "orders/#2"),
+    (c.STORE_OFFSET, requests(4)[c.STORE_OFFSET][0], "store_consumer_offset orders/#2 p3 = 41 consumer #1", "orders/#2/3", "consumer #1"),
     (c.CREATE_TOPIC, requests(4)[c.CREATE_TOPIC][0], "create_topic orders/created x3", "orders/created", "orders/created"),
     (c.LOGIN, requests(4)[c.LOGIN][0], "login_user iggy v0.10.0", "iggy", "iggy"),
     (c.USER, U, "get_user bob", "bob", "bob"),
     (c.CREATE_USER, requests(4)[c.CREATE_USER][0], "create_user bob", "bob", "bob"),
-    (c.JOIN_GROUP, S + T + G, "join_consumer_group orders/#2/workers", "orders/#2/workers", "orders/#2"),
+    (c.JOIN_GROUP, S + T + G, "join_consumer_group orders/#2/workers", "orders/#2/workers", "workers"),
     (c.DELETE_SEGMENTS, S + T + u32(3) + u32(1), "delete_segments orders/#2 p3 x1", "orders/#2/3", "orders/#2"),
 ])
 def test_a_request_says_what_it_works_on(code: int, payload: bytes, info: str, target: str, endpoint: str) -> None:

@@ -67,7 +67,7 @@ def test_k2_api_versions_response_has_no_tag_section_in_its_header() -> None:
         (25, 28, "kafka.throttle_time", 0), (32, 39, "kafka.finalized_features_epoch", 77), (30, 30, "kafka.tagged_field_tag", 1),
         (31, 31, "kafka.tagged_field_size", 8))
     assert not uncovered(tree, 40)
-    assert KAFKA.describe(answered).info == "ApiVersions v3 response 2 APIs"
+    assert KAFKA.describe(answered).info == "ApiVersions v3 ← OK 2 APIs"
 
 
 def test_k3_produce_request_with_one_batch() -> None:
@@ -91,8 +91,8 @@ def test_k3_produce_request_with_one_batch() -> None:
     assert named(tree, "kafka.message_timestamp") == [1_700_000_000_000 * 10**6, 1_700_000_000_005 * 10**6]
     assert not uncovered(tree, len(K3))
     summary = KAFKA.describe(asked)
-    assert (summary.op, summary.target, summary.endpoint, summary.id) == ("Produce v8", "orders/0", "orders", "7")
-    assert summary.info == "Produce v8 request orders/0 acks=all 2 records 89 B"
+    assert (summary.op, summary.target, summary.endpoint, summary.id) == ("Produce v8", "orders-0", "orders", "7")
+    assert summary.info == "Produce v8 orders-0 2 records 89 B acks=all"
 
 
 def test_k4_produce_response() -> None:
@@ -102,7 +102,7 @@ def test_k4_produce_response() -> None:
         (54, 57, "kafka.record_errors_len", 0), (60, 63, "kafka.throttle_time", 0))
     assert not uncovered(tree, len(K4))
     summary = KAFKA.describe(answered)
-    assert (summary.status, summary.code, summary.info) == (Status.OK, 0, "Produce v8 response orders/0@42")
+    assert (summary.status, summary.code, summary.info) == (Status.OK, 0, "Produce v8 ← OK orders-0@42")
 
 
 def test_k5_fetch_response_with_a_transaction_and_its_marker() -> None:
@@ -119,8 +119,8 @@ def test_k5_fetch_response_with_a_transaction_and_its_marker() -> None:
     assert named(tree, "kafka.message_value") == [b"v" * 40, b"\0\0\0\0\0\3"]
     assert not uncovered([one for one in walk(tree) if one.view == 1], len(answered.views[0].data), 1)
     assert any(one.text == "Control record COMMIT at offset 10" for one in walk(tree))
-    assert KAFKA.describe(asked).info == "Fetch v4 request orders/0@9 (long poll 500 ms)"
-    assert KAFKA.describe(answered).info == "Fetch v4 response orders/0 1 record 154 B (snappy) 1 control high watermark=11"
+    assert KAFKA.describe(asked).info == "Fetch v4 orders-0@9 (long poll 500 ms)"
+    assert KAFKA.describe(answered).info == "Fetch v4 ← OK orders-0 1 record 154 B (snappy) 1 control high watermark=11"
 
 
 def test_k6_produce_without_acks_is_one_way() -> None:
@@ -131,7 +131,7 @@ def test_k6_produce_without_acks_is_one_way() -> None:
         (127, 127, "kafka.tagged_fields_count", 0), (128, 128, "kafka.tagged_fields_count", 0), (129, 129, "kafka.tagged_fields_count", 0))
     assert named(tree, "kafka.no_response") == [True]
     assert not uncovered(tree, len(K6))
-    assert KAFKA.describe(asked).info == "Produce v9 request orders/0 acks=none 2 records 89 B (no response)"
+    assert KAFKA.describe(asked).info == "Produce v9 orders-0 2 records 89 B acks=none (no response)"
 
 
 def test_k7_legacy_wrapper_holds_messages_with_relative_offsets() -> None:
@@ -292,7 +292,7 @@ def test_a_response_reports_its_first_error_and_how_many() -> None:
     _, answered = exchange(request_frame(0, 0, struct.pack(">hii", 1, 1, 0)), response_frame(body))
     summary = KAFKA.describe(answered)
     assert (summary.status, summary.code, summary.error) == (Status.SERVER_ERROR, 19, "NOT_ENOUGH_REPLICAS")
-    assert "NOT_ENOUGH_REPLICAS (2 of 3 failed)" in summary.info
+    assert "NOT_ENOUGH_REPLICAS (19, 2 of 3 failed)" in summary.info
     assert "Partition 1: NOT_ENOUGH_REPLICAS" in [one.text for one in walk(KAFKA.dissect(answered))]
 
 
@@ -313,8 +313,8 @@ def test_list_offsets_names_what_was_asked_and_what_was_found() -> None:
     asking = struct.pack(">ibi", -1, 0, 1) + struct.pack(">h1si", 1, b"t", 2) + struct.pack(">iq", 0, -2) + struct.pack(">iq", 1, -1)
     answering = struct.pack(">ii", 0, 1) + struct.pack(">h1si", 1, b"t", 2) + struct.pack(">ihqq", 0, 0, -1, 5) + struct.pack(">ihqq", 1, 0, -1, 90)
     asked, answered = exchange(request_frame(2, 2, asking), response_frame(answering))
-    assert KAFKA.describe(asked).info == "ListOffsets v2 request t/0@earliest, t/1@latest"
-    assert KAFKA.describe(answered).info == "ListOffsets v2 response t/0@5, t/1@90"
+    assert KAFKA.describe(asked).info == "ListOffsets v2 t-0@earliest, t-1@latest"
+    assert KAFKA.describe(answered).info == "ListOffsets v2 ← OK t-0@5, t-1@90"
 
 
 # recognition

@@ -15,7 +15,7 @@ from kafka_wire import KAFKA, batch, exchange, message, named, produce, record, 
 
 from protocols.fields import Field
 from protocols.kafka.compression import CodecError, _xxh32, decompress, limit_for
-from protocols.kafka.values import learn_topic
+from protocols.kafka.values import METADATA_TOPIC, learn_topic, topic_of
 
 
 def xerial(data: bytes, block: int = 32) -> bytes:
@@ -65,7 +65,7 @@ def test_several_batches_stand_in_one_field_each_with_its_own_view() -> None:
     assert len(one.views) == 2
     assert [field.view for field in walk(tree) if field.name == "kafka.record"] == [0, 0, 1, 1, 2, 2]
     assert any(field.text.startswith("Records (3 batches, 6 records, ") for field in tree if field.name == "kafka.topic_data" for field in walk([field]))
-    assert KAFKA.describe(one).info == f"Produce v8 request orders/0 acks=all 6 records {len(data)} B (gzip, zstd)"
+    assert KAFKA.describe(one).info == f"Produce v8 orders-0 6 records {len(data)} B (gzip, zstd) acks=all"
 
 
 def test_offsets_and_timestamps_count_from_the_batch() -> None:
@@ -318,8 +318,21 @@ def test_a_topic_id_is_shown_with_the_name_that_an_answer_gave() -> None:
     identity = bytes(15) + b"\x67"
     body = b"\0" + struct.pack(">hi", -1, 1000) + b"\2" + identity + b"\2" + struct.pack(">i", 0) + b"\1\0\0\0"
     asked = message(request_frame(0, 13, body, header=2))
-    assert KAFKA.describe(asked).target == "named-topic/0"
+    assert KAFKA.describe(asked).target == "named-topic-0"
     assert any("named-topic" in field.text for field in walk(KAFKA.dissect(asked)) if field.name == "kafka.topic_id")
+
+
+def test_no_answer_gives_the_metadata_log_another_name() -> None:
+    learn_topic(METADATA_TOPIC, "renamed")
+    assert topic_of(METADATA_TOPIC) == "__cluster_metadata"
+
+
+def test_an_answer_with_names_and_ids_tells_every_topic_once() -> None:
+    made = b"".join(b"\5" + name + bytes(15) + bytes([at]) + struct.pack(">h", 0) + b"\0" + struct.pack(">ih", 1, 1) + b"\1\0"
+                    for at, name in ((0x71, b"one1"), (0x72, b"two2")))
+    _, answered = exchange(request_frame(19, 7, b"\1" + struct.pack(">i", 0) + b"\0\0", header=2),
+                           response_frame(struct.pack(">i", 0) + b"\3" + made + b"\0", header=1))
+    assert KAFKA.describe(answered).info == "CreateTopics v7 ← OK one1, two2"
 
 
 def test_the_helpers_batch_has_the_checksum_that_kafka_wants() -> None:

@@ -86,7 +86,8 @@ class Asked:
 
     @property
     def endpoint(self) -> str:
-        return "/".join(self.path[:2])
+        """The consumer or group that asks; where nobody is named, the stream and topic."""
+        return self.domain or "/".join(self.path[:2])
 
     @property
     def target(self) -> str:

@@ -13,13 +13,15 @@ from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Op
 from protocols.fields import Field, Spec
 from protocols.kafka import batches, describe, frames, internal, names, reader, recognise, sasl, schema, single
 from protocols.kafka.frames import TEACHERS, TOKEN, Api
+from protocols.kafka.recognise import accepts as starts_message
 
 __all__ = ["Kafka"]
 
 REQUEST = struct.Struct(">hhi")
 CORRELATION = struct.Struct(">i")
 PRODUCE, SASL_HANDSHAKE = 0, 17
-ASKED_MOST = 1000
+ASKED, ANSWERED = Kind.REQUEST, Kind.RESPONSE
+OPEN_MOST = 1000
 
 
 class Session:
@@ -84,8 +86,7 @@ class Kafka(Decoder):
     def session(self) -> Session:
         return Session()
 
-    def accepts(self, head: bytes, side: Side) -> bool:
-        return recognise.accepts(head, side)
+    accepts = staticmethod(starts_message)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
         if session.bare and self._is_token(data, start, end, side, session):
@@ -94,22 +95,22 @@ class Kafka(Decoder):
             return Header(Kind.RESPONSE if mine else Kind.REQUEST, ("sasl", session.tokens[mine]), "SASL token", TOKEN)
         if not side.from_client:
             if end - start < 8:
-                return Header(Kind.RESPONSE)
-            correlation = CORRELATION.unpack_from(data, start + 4)[0]
+                return Header(ANSWERED)
+            (correlation,) = CORRELATION.unpack_from(data, start + 4)
             if session.asked and (asked := session.asked.pop(correlation, None)):
                 frames.learn_from(data, start, min(end, len(data)), asked)
-            return Header(Kind.RESPONSE, correlation)
+            return Header(ANSWERED, correlation)
         if end - start < 12:
-            return Header(Kind.REQUEST)
+            return Header(ASKED)
         key, version, correlation = REQUEST.unpack_from(data, start + 4)
         op, api = _operation(key, version)
         if key == PRODUCE and _unanswered(data, start, end, version):
             return Header(Kind.ONEWAY, correlation, op, api)
         if key == SASL_HANDSHAKE and version == 0:
             session.bare, session.handshake = True, correlation
-        elif key in TEACHERS and version >= TEACHERS[key] and len(session.asked) < ASKED_MOST:
+        elif key in TEACHERS and version >= TEACHERS[key] and len(session.asked) < OPEN_MOST:
             session.asked[correlation] = api
-        return Header(Kind.REQUEST, correlation, op, api)
+        return Header(ASKED, correlation, op, api)
 
     def _is_token(self, data: bytes, start: int, end: int, side: Side, session: Session) -> bool:
         """Whether a frame after SaslHandshake v0 is a bare token; notes the handshake's answer and the end of the tokens."""

@@ -15,7 +15,7 @@ from protocols.decoder import Message, Status, Summary
 from protocols.fields import Field
 from protocols.kafka import internal, sasl, schema
 from protocols.kafka.batches import BatchHead, batch_heads, in_words
-from protocols.kafka.errors import error_name, error_status
+from protocols.kafka.errors import NAMES, error_name, error_status
 from protocols.kafka.frames import TOKEN, Api, body_fields, learn
 from protocols.kafka.reader import Scope
 from protocols.kafka.values import CODECS, ENUMS, NO_ID, topic_of
@@ -23,6 +23,7 @@ from protocols.kafka.values import CODECS, ENUMS, NO_ID, topic_of
 __all__ = ["describe", "operation"]
 
 SHOWN = 3
+NO_RECORDS = "no records"
 MOST_HEADS = 10_000
 EXPECTED = frozenset({79})
 """Errors that are a step of the protocol: MEMBER_ID_REQUIRED hands out the id to join with."""
@@ -39,8 +40,9 @@ WORDS: dict[str, tuple[str, int]] = {
     "kafka.producer_id": ("producer=", 0),
     "kafka.producer_epoch": ("epoch=", 0), "kafka.sasl_mechanism": ("", 0), "kafka.group_state": ("state=", 0), "kafka.leader_id": ("leader=", 0),
     "kafka.leader_epoch": ("leader epoch=", 0), "kafka.vote_granted": ("granted=", 0), "kafka.broker_id": ("broker=", 0), "kafka.broker_epoch": ("epoch=", 0),
-    "kafka.is_fenced": ("fenced=", 0), "kafka.config_resource_name": ("resource=", 0), "kafka.acl_resource_name": ("resource=", 0),
-    "kafka.acl_principal": ("principal=", 0), "kafka.host": ("", 0), "kafka.user": ("user=", 0), "kafka.feature": ("feature=", 0),
+    "kafka.is_fenced": ("fenced=", 0), "kafka.config_resource_type": ("", 0), "kafka.config_resource_name": ("", 0),
+    "kafka.acl_resource_name": ("resource=", 0), "kafka.acl_principal": ("principal=", 0),
+    "kafka.host": ("", 0), "kafka.user": ("user=", 0), "kafka.feature": ("feature=", 0),
     "kafka.node_id": ("node=", 0),
     "kafka.controller_id": ("controller=", 0), "kafka.heartbeat_interval_ms": ("interval ms=", 0), "kafka.transaction_state": ("state=", 0),
     "kafka.replica_id": ("replica=", 0), "kafka.voter_id": ("voter=", 0), "kafka.voter_directory_id": ("directory=", 0), "kafka.token_id": ("token=", 0),
@@ -56,7 +58,7 @@ NODE = ("kafka.broker_id", "kafka.broker_epoch", "kafka.controller_id")
 QUORUM = ("kafka.replica_id", "kafka.voter_id", "kafka.leader_id", "kafka.leader_epoch", "kafka.vote_granted")
 GROUP_ID = ("kafka.consumer_group",)
 ACL = ("kafka.acl_resource_name", "kafka.acl_principal")
-CONFIG = ("kafka.config_resource_name",)
+CONFIG = ("kafka.config_resource_type", "kafka.config_resource_name")
 SHOW: dict[int, tuple[str, ...]] = {
     **dict.fromkeys((8, 9, 11, 12, 13, 14), GROUP), **dict.fromkeys((68, 76, 78, 79, 88, 93), MEMBER), **dict.fromkeys((22, 24, 25, 26, 28, 65), TRANSACTION),
     **dict.fromkeys((62, 63, 64, 67, 70, 73, 94), NODE), **dict.fromkeys((52, 53, 54, 80, 81, 82), QUORUM), **dict.fromkeys((29, 30, 31), ACL),
@@ -138,9 +140,10 @@ def _collect(fields: Sequence[Field], place: str = "kafka.offset") -> Found:
             if not by_id and unnamed and places and places[-1] == [unnamed, []]:
                 places.pop()  # the name of the id just before it
             topic = (topic_of(value) or value) if by_id else value
-            unnamed = topic if by_id else ""
+            unnamed = ""
             if not places or places[-1][0] != topic:
                 places.append([topic, []])
+                unnamed = topic if by_id else ""
     return found
 
 
@@ -154,7 +157,7 @@ def _target(found: Found, offsets: str) -> tuple[str, str]:
         for number, offset in partitions:
             total += 1
             if len(pieces) < SHOWN:
-                pieces.append(f"{topic}/{number}" + (f"@{_offset(offset)}" if offset is not None and (offsets == "any" or (offsets and offset >= 0)) else ""))
+                pieces.append(f"{topic}-{number}" + (f"@{_offset(offset)}" if offset is not None and (offsets == "any" or (offsets and offset >= 0)) else ""))
     text = ", ".join(pieces[:SHOWN]) + (f", +{total - SHOWN}" if total > SHOWN else "")
     topics = list(dict.fromkeys(topic for topic, _ in found.places))
     return text, ", ".join(topics[:SHOWN]) + (f", +{len(topics) - SHOWN}" if len(topics) > SHOWN else "")
@@ -180,7 +183,7 @@ def _records(found: Found, data: bytes, end: int) -> str:
             if head.start < head.end <= stop and not head.control:
                 heads.append(head)
     if not size:
-        return "no records"
+        return NO_RECORDS
     codecs = dict.fromkeys(CODECS.get(head.codec, f"codec {head.codec}") for head in heads if head.codec)
     text = f"{in_words([head._replace(magic=0, attributes=0) if head.magic == 2 else head for head in heads], end)} {size} B"
     text += f" ({', '.join(codecs)})" if codecs else ""
@@ -209,8 +212,9 @@ def describe(message: Message) -> Summary:
     context, peer = message.header.context, message.peer
     if context == TOKEN:
         words = sasl.token_words(message.data[message.start + 4:message.end])
-        status, side = (None, "request") if message.from_client else (Status.OK, "response")
-        return Summary("SASL token", info=f"SASL token {side} {words}", status=status)
+        if message.from_client:
+            return Summary("SASL token", info=f"SASL token {words}")
+        return Summary("SASL token", info=f"SASL token ← {words}", status=Status.OK)
     api = context if message.from_client else peer.header.context if peer else None
     fields = body_fields(message, Scope(embedded=internal.open_embedded) if api is not None and api.key in (JOIN, SYNC) else None)
     ident = next((str(one.value) for one in fields if one.name == "kafka.correlation_id"), "")
@@ -220,6 +224,12 @@ def describe(message: Message) -> Summary:
         guess = next((one.value for one in fields if one.name == "kafka.guess"), "")
         return Summary(id=ident, info=f"Response to a request not captured, correlation id {ident}" + (f" (perhaps {guess})" if guess else ""))
     return _response(message, api, fields, ident)
+
+
+def _failure(code: int, share: str) -> str:
+    """`NOT_ENOUGH_REPLICAS (19, 2 of 3 failed)`; an unknown code is its own name."""
+    details = ", ".join(word for word in (str(code) if code in NAMES else "", share) if word)
+    return error_name(code) + (f" ({details})" if details else "")
 
 
 def _tail(message: Message, fields: Sequence[Field]) -> str:
@@ -236,15 +246,15 @@ def _request(message: Message, api: Api, fields: Sequence[Field], ident: str) ->
     found = _collect(fields, "kafka.offset_time" if api.key == LIST_OFFSETS else "kafka.offset")
     op = operation(api)
     where, topics = _target(found, "any" if api.key == LIST_OFFSETS else "known" if api.key in (1, 8, 28, 21) else "")
-    words: list[str] = [op, "request"]
+    words: list[str] = [op]
     if where:
         words.append(where)
     elif api.key == METADATA and found.arrays.get("kafka.topics") is not None:
         words.append("no topics" if _array_count(found, "kafka.topics") == 0 and api.version else "all topics")
-    if api.key == PRODUCE and "kafka.required_acks" in found.first:
-        words += [f"acks={ENUMS['kafka.required_acks'].get(found.first['kafka.required_acks'], found.first['kafka.required_acks'])}"]
     if found.records:
         words.append(_records(found, message.data, message.end))
+    if api.key == PRODUCE and "kafka.required_acks" in found.first:
+        words += [f"acks={ENUMS['kafka.required_acks'].get(found.first['kafka.required_acks'], found.first['kafka.required_acks'])}"]
     words += [_word(name, found.first[name]) for name in SHOW.get(api.key, ()) if found.first.get(name) not in (None, "", -1)]
     if api.key == FETCH and found.first.get("kafka.fetch_session_id"):
         words.append(f"session={found.first['kafka.fetch_session_id']}/{found.first.get('kafka.fetch_session_epoch')}")
@@ -270,15 +280,18 @@ def _response(message: Message, api: Api, fields: Sequence[Field], ident: str) -
     found = _collect(fields)
     op = operation(api)
     where, topics = _target(found, "known" if api.key in (0, 2, 9) else "")
-    words = [op, "response"]
+    words = [op, "←"]
     if found.errors:
         checked = found.checked - (found.top == 0)
-        failed = f" ({len(found.errors)} of {checked} failed)" if checked > 1 else ""
-        words.append(error_name(found.errors[0]) + failed)
-    if where and api.key not in (METADATA,):
+        words.append(_failure(found.errors[0], f"{len(found.errors)} of {checked} failed" if checked > 1 else ""))
+    else:
+        words.append("OK")
+    if where and (api.key != METADATA or found.errors):
         words.append(where)
     if found.records:
-        words.append(_records(found, message.data, message.end))
+        held = _records(found, message.data, message.end)
+        if held != NO_RECORDS or not found.errors:
+            words.append(held)
     elif api.key == FETCH and not where and not found.errors:
         words.append("nothing new")
     for name, noun in COUNTED.get(api.key, ()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from protocols.decoder import Match, Opening, Side
 from protocols.fields import printable
@@ -30,36 +31,64 @@ SURPLUS = 8
 """Bytes that librdkafka may leave behind a Metadata request."""
 TRIED = 4
 UNSURE = 2**24
+BEFORE = 10_000
+FAR = 0x7FFF_0000
+"""How far correlation ids may be from those of the requests seen: ahead, behind; and from where on a client counts in a range of its own."""
+HEADLESS, KNOWN, NEW = 1, 2, 3
+CLIENTS = 4096
+LENGTH_AND_API, LENGTH_AND_ID, OPENS = struct.Struct(">ihh"), struct.Struct(">ii"), struct.Struct(">iIih")
 
 
-def is_request(head: bytes) -> bool:
-    """Whether a request can start with `head`; only what is there is judged."""
-    if len(head) < 8:
-        return len(head) < 4 or bool(8 <= int.from_bytes(head[:4], "big") <= MOST)
-    length, key, version = struct.unpack_from(">ihh", head)
-    if not 8 <= length <= MOST or version < 0:
-        return False
+_known: set[int] = set()
+"""APIs with versions (key << 16 | version) and client ids that were found good: nearly all requests are seen to be good by these alone."""
+_clients: set[bytes] = set()
+
+
+@lru_cache(maxsize=4096)
+def _standing(key: int, version: int) -> int:
+    """What the API and version of a request say: HEADLESS, KNOWN, NEW (it must name its client) or 0."""
     message = schema.request(key)
+    if version < 0:
+        return 0
     if message is not None and frames.request_version(Api(key, version)) == 0:
-        return True
-    named = False
-    if len(head) >= 14:
-        (size,) = struct.unpack_from(">h", head, 12)
-        if length < 10 or not -1 <= size <= length - 10:
-            return False
-        text = head[14:14 + max(0, size)]
-        if not (text.isascii() and text.decode("ascii").isprintable()) and not _printable(text):
-            return False
-        named = size > 0
+        return HEADLESS
     if message is not None and version <= message.most + NEWER:
-        return True
-    return named and version < 256 and 0 <= key < 2048
+        return KNOWN
+    return NEW if version < 256 and 0 <= key < 2048 else 0
 
 
+@lru_cache(maxsize=1024)
 def _printable(text: bytes) -> bool:
     """Whether this is UTF-8 without control characters; a character may be cut off at the end."""
     decoded = text.decode("utf-8", "ignore")
     return printable(decoded) == decoded and len(text) - len(decoded.encode()) <= 3
+
+
+def is_request(head: bytes) -> bool:
+    """Whether a request can start with `head`; only what is there is judged."""
+    if len(head) >= 14:
+        length, api, _, size = OPENS.unpack_from(head)
+        if api in _known and head[14:14 + size] in _clients and -1 <= size <= length - 10 and length <= MOST:
+            return True
+    if len(head) < 8:
+        return len(head) < 4 or bool(8 <= int.from_bytes(head[:4], "big") <= MOST)
+    length, key, version = LENGTH_AND_API.unpack_from(head)
+    standing = _standing(key, version)
+    if not standing or not 8 <= length <= MOST:
+        return False
+    if standing == HEADLESS:
+        return True
+    size = 0
+    if len(head) >= 14:
+        size = (head[12] << 8 | head[13]) - (head[12] >> 7 << 16)
+        client = head[14:14 + max(0, size)]
+        if length < 10 or not -1 <= size <= length - 10 or not _printable(client):
+            return False
+        if standing == KNOWN:
+            _known.add(key << 16 | version)
+            if len(_clients) < CLIENTS:
+                _clients.add(client)
+    return standing == KNOWN or size > 0
 
 
 @lru_cache(maxsize=64)
@@ -85,32 +114,39 @@ def _start(data: bytes) -> int:
     return -1
 
 
-def speaks_bare_sasl(client: bytes) -> bool:
-    """Whether the client asked for SASL tokens without Kafka frames (SaslHandshake v0)."""
-    return any(key == SASL_HANDSHAKE and version == 0 for _, key, version in _first_requests(client))
+class Expected(NamedTuple):
+    """What the requests in the opening of the client's direction say of the responses: which correlation ids are likely, and
+    whether any will do because they jump about. `bare`: the client asked for SASL tokens without Kafka frames (SaslHandshake v0)."""
+
+    low: int
+    high: int
+    named: frozenset[int]
+    any: bool
+    bare: bool
+
+
+@lru_cache(maxsize=64)
+def _expected(client: bytes) -> Expected:
+    requests = _first_requests(client)
+    if not requests:
+        return Expected(0, UNSURE - 1, frozenset(), False, False)
+    known = [one for one, _, _ in requests]
+    bare = any(key == SASL_HANDSHAKE and version == 0 for _, key, version in requests)
+    jumps = any(abs(b - a) > UNSURE for a, b in pairwise(known))
+    return Expected(known[0] - BEFORE, known[-1] + UNSURE, frozenset(known), jumps or bare, bare)
 
 
 def accepts(head: bytes, side: Side) -> bool:
     """Whether a message can start with `head` in this direction."""
     if side.from_client:
-        return is_request(head) or (len(head) >= 4 and int.from_bytes(head[:4], "big") <= MOST and speaks_bare_sasl(side.opening))
-    if len(head) < 4:
-        return True
-    length = int.from_bytes(head[:4], "big")
-    if length < 4 or length > MOST:
-        return length <= MOST and speaks_bare_sasl(side.peer_opening)
+        return is_request(head) or (len(head) >= 4 and int.from_bytes(head[:4], "big") <= MOST and _expected(side.opening).bare)
     if len(head) < 8:
-        return True
-    correlation = int.from_bytes(head[4:8], "big", signed=True)
-    requests = _first_requests(side.peer_opening)
-    if not requests:
-        return 0 <= correlation < UNSURE or correlation >= 0x7FFF_0000
-    known = [one for one, _, _ in requests]
-    if correlation in known:
-        return True
-    if any(abs(b - a) > UNSURE for a, b in pairwise(known)) or speaks_bare_sasl(side.peer_opening):
-        return True
-    return known[0] - 10_000 <= correlation <= known[-1] + UNSURE or correlation >= 0x7FFF_0000
+        return len(head) < 4 or 4 <= (length := int.from_bytes(head[:4], "big")) <= MOST or (length < 4 and _expected(side.peer_opening).bare)
+    length, correlation = LENGTH_AND_ID.unpack_from(head)
+    low, high, named, any_, bare = _expected(side.peer_opening)
+    if not 4 <= length <= MOST:
+        return bare and 0 <= length < 4
+    return low <= correlation <= high or any_ or correlation >= FAR or correlation in named
 
 
 def _fits(data: bytes, at: int, end: int) -> bool | None:

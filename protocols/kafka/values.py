@@ -99,8 +99,8 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def learn_topic(identity: str, name: str) -> None:
-    """Remember the name of a topic id."""
-    if name and identity != NO_ID and (len(_names) < TOPIC_IDS_KEPT or identity in _names):
+    """Remember the name of a topic id; that of the metadata log is fixed."""
+    if name and identity not in (NO_ID, METADATA_TOPIC) and (len(_names) < TOPIC_IDS_KEPT or identity in _names):
         _names[identity] = name
 
 
