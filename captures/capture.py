@@ -118,7 +118,8 @@ class Capture:
         kind = int(self._index.columns.kind[i])
         if not wait and not self._warm.is_set():
             return self._cold_row(i, kind)
-        if kind == PacketKind.OTHER or i in self._index.datagrams:
+        fragmented = i in self._index.datagrams
+        if kind == PacketKind.OTHER or (fragmented and kind != PacketKind.TCP):
             return self._dissected_row(i, wait)
         if kind == PacketKind.UDP:
             return rows.transport_row(self._index, i, None)
@@ -127,7 +128,7 @@ class Capture:
             return rows.transport_row(self._index, i, None)._replace(pending=True)
         facts = read.analysis.facts(i)
         syn = int(self._index.columns.flags[i]) & 2
-        row = self._dissected_row(i, wait) if syn else rows.transport_row(self._index, i, facts)
+        row = self._dissected_row(i, wait) if syn or fragmented else rows.transport_row(self._index, i, facts)
         return rows.message_row(row, read.conversation, read.conversation.of_packet(i))
 
     def _cold_row(self, i: int, kind: int) -> Row:

@@ -76,8 +76,10 @@ class Spool(Mapped):
         while self.available < end and not self.ended:
             try:
                 data = self._piece()
-            except (zlib.error, RuntimeError) as error:
-                self._stop(f"{self.kind} data damaged near byte {self.taken:,} of {self.compressed:,}: {error}")
+            except Damaged as damage:
+                self._write(damage.good)
+                if not self.ended:
+                    self._stop(f"{self.kind} data damaged near byte {self.taken:,} of {self.compressed:,}: {damage}")
                 break
             except OSError as error:
                 self._stop(f"cannot read the file on: {error.strerror}")
@@ -145,6 +147,14 @@ class Spool(Mapped):
         super().close()
 
 
+class Damaged(Exception):
+    """Compressed data that is not what it should be; `good` is what came of it before the damage."""
+
+    def __init__(self, what: str, good: bytes = b"") -> None:
+        super().__init__(what)
+        self.good = good
+
+
 class _Zlib:
     """One gzip member."""
 
@@ -159,9 +169,24 @@ class _Zlib:
         return self.inner.eof
 
     def decompress(self, data: bytes) -> bytes:
-        out = self.inner.decompress(data, PIECE)
+        before = self.inner.copy()
+        try:
+            out = self.inner.decompress(data, PIECE)
+        except zlib.error as error:
+            raise Damaged(str(error), _up_to_damage(before, data)) from error
         self.rest = self.inner.unused_data if self.inner.eof else self.inner.unconsumed_tail
         return out
+
+
+def _up_to_damage(inner: zlib._Decompress, data: bytes) -> bytes:
+    """What comes of `data`, given a byte at a time, before zlib refuses it: with more at once it keeps all to itself."""
+    good = bytearray()
+    try:
+        for at in range(len(data)):
+            good += inner.decompress(data[at:at + 1])
+    except zlib.error:
+        pass
+    return bytes(good)
 
 
 class _Zstd:
@@ -184,7 +209,7 @@ class _Zstd:
         try:
             out = self.inner.decompress(data)
         except self.error as error:
-            raise RuntimeError(str(error)) from error
+            raise Damaged(str(error)) from error
         self.rest = self.inner.unused_data if self.inner.eof else b""
         return out
 
@@ -207,7 +232,10 @@ class _Lz4:
         return bool(self.inner.eof)
 
     def decompress(self, data: bytes) -> bytes:
-        out: bytes = self.inner.decompress(data, max_length=PIECE)
+        try:
+            out: bytes = self.inner.decompress(data, max_length=PIECE)
+        except RuntimeError as error:
+            raise Damaged(str(error)) from error
         self.rest = (self.inner.unused_data or b"") if self.inner.eof else b""
         return out
 

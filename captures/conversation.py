@@ -306,5 +306,5 @@ class Conversation:
             else:
                 if not pdu.complete and words.status in (None, Status.OK) and pdu.header.kind is Kind.RESPONSE:
                     words = replace(words, status=Status.TRUNCATED)
-                return words
+                return words if words.info.isprintable() else replace(words, info=printable(words.info))
         return Summary(op=pdu.header.op, info=printable(f"{pdu.have:,} bytes; the decoder failed: {fault}"))

@@ -137,9 +137,11 @@ class Index:
         if not len(rows) and not inner:
             return
         table = self.tcp if kind == PacketKind.TCP else self.udp
-        at: Any = slice(start, end) if len(rows) == end - start else rows + start
-        own = Segments(_ends(chunk.src[rows], c.sport[at]), _ends(chunk.dst[rows], c.dport[at]), rows + start, c.flags[at], c.seq[at], c.ack[at],
-                       chunk.mute[rows])
+        whole = len(rows) == end - start
+        at: Any = slice(start, end) if whole else rows + start
+        here: Any = slice(None) if whole else rows      # a slice copies nothing
+        own = Segments(_ends(chunk.src[here], c.sport[at]), _ends(chunk.dst[here], c.dport[at]), rows + start, c.flags[at], c.seq[at], c.ack[at],
+                       chunk.mute[here])
         if not inner:
             c.sd[at] = table.number(own)
             return

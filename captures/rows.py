@@ -64,7 +64,8 @@ def message_row(row: Row, conversation: Conversation, pdus: Sequence[Pdu]) -> Ro
         later = conversation.covering(row.number - 1)
         if later is None:
             return row
-        return row._replace(info=f"{row.info} [part of a {decoder.column} message, complete in packet {later.packet + 1}]")
+        end = "complete" if later.complete else "cut off"
+        return row._replace(info=f"{row.info} [part of a {decoder.column} message, {end} in packet {later.packet + 1}]")
     infos, worst, rrt, mark = [], row.severity, None, ""
     for pdu in pdus[:MOST_NAMED]:
         infos.append(conversation.summary(pdu).info)

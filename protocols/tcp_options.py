@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protocols.fields import Field, Spec, group, malformed, raw
+from protocols.fields import Field, Spec, generated, group, malformed, raw
 
 KINDS = {
     0: "End of Option List (EOL)", 1: "No-Operation (NOP)", 2: "Maximum segment size", 3: "Window scale", 4: "SACK permitted", 5: "SACK", 6: "Echo",
@@ -148,7 +148,7 @@ def _content(data: bytes, kind: int, at: int, end: int, out: list[Field], view: 
     if kind == SCALE and size == 1:
         shift = data[at]
         factor = 1 << min(shift, 14)
-        out.extend((Field(SHIFT, shift, at, 1, view), Field(MULTIPLIER, factor, at, 1, view, (), f"[Multiplier: {factor}]")))
+        out.extend((Field(SHIFT, shift, at, 1, view), generated(MULTIPLIER, factor, at=at, view=view)))
         return f": {shift} (multiply by {factor})"
     if kind == TIMESTAMPS and size == 8:
         value, echo = number(data, at), number(data, at + 4)

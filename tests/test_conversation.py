@@ -297,6 +297,17 @@ def test_a_decoder_that_fails_is_told_and_ends_nothing() -> None:
     assert conversation.severity(conversation.pdus[2]) == "error"
 
 
+def test_what_a_decoder_says_can_not_steer_the_terminal() -> None:
+    class Rude(Toy):
+        def describe(self, message: Message) -> Summary:
+            return Summary("op", info="a\x1b[2J\nb é")
+
+    talk = Talk()
+    talk.say(0, toy(Q, 1))
+    conversation = talk.read(Rude())
+    assert conversation.summary_text(conversation.pdus[0]) == "a\\x1b[2J\\nb é"
+
+
 def test_headers_see_at_most_4096_bytes_and_the_first_message_is_marked() -> None:
     seen: list[tuple[int, bool]] = []
 

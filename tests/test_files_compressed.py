@@ -180,3 +180,18 @@ def test_the_first_packets_come_before_the_rest_is_decompressed(write: Write) ->
     assert source.consumed() < source.size // 2
     assert len(first.off) + sum(len(records.off) for records in chunks) == 20_000
     source.close()
+
+
+def test_gzip_data_with_a_wrong_checksum_or_damage_late_still_gives_the_packets_before_it(write: Write) -> None:
+    whole = make(6000, 20)
+    plain, _ = read(write(whole))
+    packed = bytearray(gzip.compress(whole))
+    packed[-8] ^= 1
+    found, source = read(write(bytes(packed)))
+    assert found == plain
+    assert len(source.problems) == 1
+    assert "gzip data damaged" in source.problems[0]
+    packed[len(packed) * 3 // 4] ^= 0xFF
+    found, source = read(write(bytes(packed)))
+    assert found[:len(plain) // 2] == plain[:len(plain) // 2]
+    assert "damaged" in " ".join(source.problems)

@@ -259,7 +259,7 @@ def test_options_of_a_syn_stand_in_the_line_and_the_tree():
     lower = with_options(options(bytes([2, 4, 5, 180]), bytes([4, 2]), bytes([8, 10]) + pack(">II", 77, 0), bytes([1, 3, 3, 7])), facts=TcpFacts(100, 0))
     assert lower.info == "1 → 2 [SYN] Seq=0 Win=1000 Len=0 MSS=1460 SACK_PERM TSval=77 TSecr=0 WS=128"
     assert values(lower, "tcp.options.mss_val") == [1460]
-    assert values(lower, "tcp.options.wscale.multiplier") == [128]
+    assert [(one.value, one.length) for one in fields(lower)["tcp.options.wscale.multiplier"]] == [(128, 0)]
     assert values(lower, "tcp.options.timestamp.tsval") == [77]
 
 

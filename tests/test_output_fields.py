@@ -24,7 +24,7 @@ def capture() -> Capture:
 
 
 def table(capture: Capture, names: list[str], *options: str, count: int = 0) -> list[str]:
-    return "".join(field_table(capture, count or len(capture), names, field_format(options))).splitlines()
+    return "".join(field_table(capture, range(count or len(capture)), names, field_format(options))).splitlines()
 
 
 def tshark(names: list[str], *options: str) -> list[str]:

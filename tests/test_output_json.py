@@ -88,14 +88,14 @@ def test_what_could_not_be_read_is_a_node_by_its_name():
 
 
 def test_an_empty_capture_is_an_empty_array():
-    assert json.loads("".join(json_array(None, 0))) == []
+    assert json.loads("".join(json_array(None, ()))) == []
 
 
 def test_a_real_capture_gives_one_object_a_packet_and_the_same_in_an_array():
     capture = Capture(demo())
     capture.index()
-    lines = [json.loads(line) for line in ndjson(capture, 60)]
-    assert json.loads("".join(json_array(capture, 60))) == lines
+    lines = [json.loads(line) for line in ndjson(capture, range(60))]
+    assert json.loads("".join(json_array(capture, range(60)))) == lines
     assert [line["number"] for line in lines] == list(range(1, 61))
     for line in lines:
         for node in nodes(line["layers"]):

@@ -32,7 +32,7 @@ def tshark(*arguments: str) -> list[str]:
 
 @needs_tshark
 def test_a_syn_is_a_row_of_tsharks_but_for_the_ports(capture):
-    ours = "".join(text(capture, 2)).splitlines()
+    ours = "".join(text(capture, range(2))).splitlines()
     shorter = [line.replace(":55752 ", " ").replace(":2181 ", " ") for line in ours]
     assert [line.split() for line in shorter] == [line.split() for line in tshark("-c", "2")]
 
@@ -76,7 +76,7 @@ def test_a_tree_is_indented_by_four():
 
 
 def test_a_packet_is_its_row_its_tree_and_its_bytes(capture):
-    lines = "".join(text(capture, 4, tree=True, dump=True)).split("\n")
+    lines = "".join(text(capture, range(4), tree=True, dump=True)).split("\n")
     start = lines.index(row_line(capture.row(3), capture.row(0).time))
     assert lines[start + 1].startswith("Frame 4: 115 bytes on wire (920 bits)")
     layers = [line.split(",")[0] for line in lines[start + 2:] if line and not line.startswith((" ", "0"))]
@@ -86,4 +86,4 @@ def test_a_packet_is_its_row_its_tree_and_its_bytes(capture):
 
 
 def test_an_empty_capture_prints_nothing():
-    assert list(text(None, 0)) == []
+    assert list(text(None, ())) == []

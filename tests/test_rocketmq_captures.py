@@ -104,7 +104,7 @@ def test_requests_and_answers_are_those_that_the_client_counted(name: str) -> No
 @pytest.mark.parametrize("name", [name for name in NAMES if name != TLS])
 def test_every_answer_has_its_request_and_only_held_requests_have_none(name: str) -> None:
     """What has no answer is a long poll that was held when its client went."""
-    for conversation, pdu, one in frames(name):
+    for conversation, pdu, _ in frames(name):
         if pdu.peer is not None or pdu.header.kind is Kind.ONEWAY:
             continue
         said = conversation.summary(pdu)

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from tui import actions
 from tui.decode_screen import DecodeScreen
 from tui.field_tree import FieldTree
+from tui.filter_keys import FilterKeys
+from tui.finding import Finding
 from tui.follow_screen import FollowPane, FollowScreen
+from tui.going import Going
 from tui.help_screen import HelpPane, HelpScreen, help_lines
 from tui.hex_view import HexView
 from tui.keys import KeyReader, Press, shown, token
@@ -59,7 +62,7 @@ def test_every_action_is_carried_out_by_something_in_its_context(action: actions
     from tui.app import ProtoviewApp
     own = {
         actions.PACKETS: (PacketList, Panes, MainScreen), actions.TREE: (FieldTree, Panes, MainScreen), actions.BYTES: (HexView, Panes, MainScreen),
-        actions.MAIN: (Panes, MainScreen), actions.FOLLOW: (FollowPane, FollowScreen), actions.HELP: (HelpPane, HelpScreen),
+        actions.MAIN: (Panes, MainScreen, Going, FilterKeys, Finding), actions.FOLLOW: (FollowPane, FollowScreen), actions.HELP: (HelpPane, HelpScreen),
         actions.DECODE: (Rows, DecodeScreen), actions.EVERYWHERE: (ProtoviewApp,),
     }[action.context]
     assert any(callable(getattr(kind, action.method, None)) for kind in own)

@@ -92,7 +92,7 @@ def test_the_terminal_tells_the_size_not_the_environment() -> None:
     with Terminal(PROGRAM, 100, 30, {"COLUMNS": "60", "LINES": "20"}) as terminal:
         terminal.wait_for("Frame 1:")
         terminal.settle()
-        assert len(terminal.text().splitlines()[1]) == 100
+        assert len(terminal.text().splitlines()[2]) == 100
         assert terminal.text().splitlines()[29].endswith("1/257")
         terminal.resize(120, 36)
         terminal.settle(0.6)

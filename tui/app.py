@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -28,6 +29,8 @@ from tui.worker import Worker
 if TYPE_CHECKING:
     from captures.capture import Capture
 
+SWITCH = 0.0005
+"""Seconds after which a busy thread lets the event loop have its turn."""
 TICK = 0.12
 FIRST_TICK = 0.02
 TERMINATED = 128 + signal.SIGTERM
@@ -55,7 +58,8 @@ class ProtoviewApp(App[int], inherit_bindings=False):
         self.capture = capture
         self.worker = Worker(self._post)
         self.stop_index = threading.Event()
-        self.main = MainScreen(capture, self.worker, start)
+        self.searcher = Worker(self._post)
+        self.main = MainScreen(capture, self.worker, self.searcher, start)
         self._ticker: Timer | None = None
         self._indexer = threading.Thread(target=self._index, name="index", daemon=True)
         self._index_fault = ""
@@ -105,7 +109,9 @@ class ProtoviewApp(App[int], inherit_bindings=False):
         self.action_command_palette()
 
     def stop_work(self) -> bool:
-        """Stop a search, or else the index; returns whether anything was running."""
+        """Stop a search, or else the filter, or else the index; returns whether anything was running."""
+        if self.main.stop_search():
+            return True
         if self.worker.cancel("search"):
             self.main.say("search stopped")
             return True
@@ -152,5 +158,6 @@ class ProtoviewApp(App[int], inherit_bindings=False):
 def run(capture: Capture, *, mouse: bool = True, start: int = 0) -> int:
     """Show a capture until the user leaves, beginning at the packet with index `start`; returns the exit status."""
     app = ProtoviewApp(capture, start=start)
+    sys.setswitchinterval(SWITCH)
     app.run(mouse=mouse)
     return app.return_code or 0

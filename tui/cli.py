@@ -20,6 +20,10 @@ examples:
   protoview broker.pcap -V -c 10 -T text      the first ten with their trees; -x adds the bytes
   protoview broker.pcap -T ndjson | jq .info  an object a packet; -T json puts them in one array
   protoview broker.pcap -T fields -e frame.number -e ip.src -e pv.op -e pv.status -e pv.rrt
+  protoview broker.pcap -Y 'pv.rrt > 50ms && pv.op == "Produce"'
+                                              the packets that a display filter shows; status 1 when there are none
+  protoview broker.pcap -Y 'tcp.stream == 3' -w one.pcapng
+                                              saved as a capture, with comments and interfaces
   protoview broker.pcap --follow tcp,0        a connection as a dialogue; tcp,0,text and tcp,0,hex show its bytes
   protoview broker.pcap -d tcp.port==2281,zookeeper
                                               take the connections on port 2281 for ZooKeeper
@@ -40,12 +44,16 @@ def parser() -> argparse.ArgumentParser:
     add("--demo", action="store_true", help="open the capture that comes with the program")
     add("-d", dest="decode_as", action="append", default=[], metavar="tcp.port==N,NAME", help="take all streams with this port for protocol NAME (repeatable)")
     add("--plugin", action="append", default=[], type=Path, metavar="FILE", help="load a decoder from a Python file (repeatable)")
+    add("--show-secrets", action="store_true", help="show passwords and tokens of ZooKeeper and Iggy, which are masked otherwise")
     add("--no-mouse", action="store_true", help="leave the mouse to the terminal, to select text with it")
     out = made.add_argument_group("output without screens, also whenever standard output is not a terminal")
     add = out.add_argument
     add("-T", dest="output", choices=OUTPUTS, help="rows (text), chosen fields, or packets as JSON")
     add("-V", dest="tree", action="store_true", help="with text: each packet's tree")
     add("-x", dest="dump", action="store_true", help="with text: each packet's bytes; with JSON: the bytes of its views in hex")
+    add("-Y", dest="filter", metavar="FILTER", help="only the packets that this display filter shows: Wireshark's language, with pv.* for messages")
+    add("-w", dest="save", type=Path, metavar="OUT", help="save these packets as OUT.pcapng or OUT.pcap instead of printing them")
+    add("--with-stream", action="store_true", help="with -w: also the handshakes and segments that the saved messages need")
     add("-c", dest="count", type=_count, metavar="N", help="only the first N packets")
     add("-e", dest="fields", action="append", default=[], metavar="NAME", help="with -T fields: print this field (repeatable)")
     add("-E", dest="format", action="append", default=[], metavar="OPTION=VALUE",
@@ -72,7 +80,7 @@ def demo() -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; the exit status is 0, or 2 when something was wrong."""
+    """Run the program; the exit status is 0, 1 when a filter shows nothing, or 2 when something was wrong."""
     options = parser().parse_args(argv)
     files = [Path(file) for file in (options.file, options.read) if file is not None] + [demo()] * options.demo
     lists = options.list_protocols or options.list_fields
@@ -80,8 +88,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser().error("name one capture: protoview FILE, or --demo" if not files else "name one capture, not several")
     if bool(options.fields) != (options.output == "fields") and not lists:
         parser().error('"-T fields" was given, but no fields with "-e"' if options.output == "fields" else '"-e" needs "-T fields"')
+    if options.with_stream and options.save is None:
+        parser().error('"--with-stream" needs "-w"')
+    if options.show_secrets:
+        from protocols.scalars import Secret
+        Secret.shown = True
     from tui import headless
     asked = options.output or options.tree or options.dump or options.count or options.follow or options.info or lists
+    asked = asked or options.save or options.filter is not None
     if asked or sys.stdout is None or not sys.stdout.isatty():
         return headless.run(files[0] if files else None, options)
     return headless.guarded(lambda: _screens(files[0], options))

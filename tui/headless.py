@@ -30,7 +30,12 @@ class UsageError(Exception):
 
 def run(file: Path | None, options: argparse.Namespace) -> int:
     """Print what `options` (of `cli.parser`) ask for; the exit status."""
-    return guarded(lambda: write(output(file, options)))
+    return guarded(lambda: write(output(file, options)) or status(options))
+
+
+def status(options: argparse.Namespace) -> int:
+    """0, or 1 when a filter was given that shows nothing."""
+    return int(options.filter is not None and not getattr(options, "found", 0))
 
 
 def guarded(work: Callable[[], int]) -> int:
@@ -51,7 +56,8 @@ def guarded(work: Callable[[], int]) -> int:
 
 
 def complain(line: str) -> None:
-    print(f"protoview: {printable(line)}", file=sys.stderr)
+    """Say what is wrong; further lines are shown as they are."""
+    print("\n".join(printable(one) for one in f"protoview: {line}".split("\n")), file=sys.stderr)
 
 
 def complain_all(problems: Iterable[str], file: Path | None = None) -> None:
@@ -91,12 +97,48 @@ def output(file: Path | None, options: argparse.Namespace) -> Iterable[str]:
         return follow(file, options)
     if options.output == "fields":
         return table(file, options)
-    capture, count = indexed(file, options)
+    capture, chosen = selected(file, options)
+    if options.save:
+        return save(capture, chosen, options)
     if options.output in ("json", "ndjson"):
         from captures.output import ndjson
-        return (ndjson.ndjson if options.output == "ndjson" else ndjson.json_array)(capture, count, options.dump)
+        return (ndjson.ndjson if options.output == "ndjson" else ndjson.json_array)(capture, chosen, options.dump)
     from captures.output.text import text
-    return text(capture, count, options.tree, options.dump)
+    return text(capture, chosen, options.tree, options.dump)
+
+
+def selected(file: Path, options: argparse.Namespace) -> tuple[Capture, Iterable[int]]:
+    """The capture, indexed, and the packets that the filter shows, found while they are asked for. Raises UsageError for a filter that is wrong."""
+    capture = open_capture(file, options)
+    return capture, choose(capture, options)
+
+
+def choose(capture: Capture, options: argparse.Namespace) -> Iterable[int]:
+    """Index the capture; the packets that are to be shown."""
+    if options.filter is None:
+        return range(index_all(capture, options))
+    from captures.filter import FilterError, FilterRun, Names, compile_filter
+    try:
+        made = compile_filter(options.filter, Names(capture.registry))
+    except FilterError as error:
+        message, *place = error.lines(options.filter)
+        raise UsageError("\n".join([message, *("    " + line for line in place)])) from error
+    for trap in made.warnings:
+        complain(f'filter: "{options.filter[trap.start:trap.end]}" {trap.message}')
+    count = index_all(capture, options)
+
+    def found() -> Iterator[int]:
+        for batch in FilterRun(capture, made, last=count):
+            options.found = getattr(options, "found", 0) + len(batch)
+            yield from batch.tolist()
+    return found()
+
+
+def save(capture: Capture, chosen: Iterable[int], options: argparse.Namespace) -> Iterator[str]:
+    """Write the chosen packets to a file; nothing is printed."""
+    from captures.save import save_packets
+    save_packets(capture, list(chosen), options.save, options.with_stream)
+    return iter(())
 
 
 def information(file: Path) -> Iterator[str]:
@@ -131,11 +173,11 @@ def table(file: Path, options: argparse.Namespace) -> Iterator[str]:
         raise UsageError(str(error)) from error
     capture = open_capture(file, options)
     names = known(capture.registry)
-    wrong = [name for name in options.fields if name not in names]
+    open_ended = tuple(prefix for decoder in capture.registry.decoders() for prefix in decoder.prefixes)
+    wrong = [name for name in options.fields if name not in names and not name.startswith(open_ended)]
     if wrong:
         raise UsageError("Some fields aren't valid: " + ", ".join(dict.fromkeys(wrong)))
-    count = index_all(capture, options)
-    return field_table(capture, count, options.fields, format_)
+    return field_table(capture, choose(capture, options), options.fields, format_)
 
 
 def registry(options: argparse.Namespace) -> Registry:

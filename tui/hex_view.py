@@ -186,6 +186,12 @@ class HexView(Pane):
         self.paint()
         self._chosen()
 
+    def reveal(self, view: int, offset: int) -> None:
+        """Bring a view to the front with the cursor on one of its bytes."""
+        if view != self.view:
+            self._show_tab(view)
+        self.go(offset)
+
     def on_click(self, event: events.Click) -> None:
         x, y = event.x - self.gutter.left, event.y - self.gutter.top
         if y < self.head:

@@ -11,17 +11,20 @@ from tui import actions
 from tui.actions import Action
 from tui.keys import ONCE, KeyReader, Press, token
 from tui.pane import Pane
-from tui.prompt import Prompt
+from tui.prompt import TextLine
 
 
 class KeyScreen(Screen[Any], inherit_bindings=False):
     """A screen whose keys come from the registry: those of the focused pane, of `CONTEXTS`, and those that work everywhere."""
 
+    AUTO_FOCUS = ""
     CONTEXTS: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()
         self.keys = KeyReader()
+        self.parts: tuple[object, ...] = ()
+        """What carries out some of the screen's actions, without being a widget."""
 
     def contexts(self) -> list[str]:
         """The contexts in force, the nearest first."""
@@ -29,7 +32,7 @@ class KeyScreen(Screen[Any], inherit_bindings=False):
         return [*dict.fromkeys([*pane, *self.CONTEXTS, actions.EVERYWHERE])]
 
     def on_key(self, event: events.Key) -> None:
-        if self.app.screen is not self or (isinstance(self.focused, Prompt) and not self.focused.saw(event)):
+        if self.app.screen is not self or (isinstance(self.focused, TextLine) and not self.focused.saw(event)):
             # typed before the other screen or the prompt was there
             event.stop()
             self.app.post_message(events.Key(event.key, event.character).set_sender(self.app))
@@ -53,7 +56,8 @@ class KeyScreen(Screen[Any], inherit_bindings=False):
     def perform(self, action: Action, press: Press = ONCE) -> None:
         """Carry out an action by the nearest object that can: the focused pane, what holds it, the screen, the application."""
         self.about_to(action)
-        targets = self.focused.ancestors_with_self if self.focused is not None else self.ancestors_with_self
+        targets: list[object] = list(self.focused.ancestors_with_self if self.focused is not None else self.ancestors_with_self)
+        targets[targets.index(self):targets.index(self)] = self.parts
         for target in targets:
             method = getattr(target, action.method, None)
             if method is not None:

@@ -1,16 +1,16 @@
 """The main screen: title, problems, the three panes, and the lines that say where one is and what one can do.
 
-Here are the ways from packet to packet, marks, copying, and the doors to the other screens; what the panes do among themselves
-is in `panes`.
+Here are copying and the doors to the other screens; what the panes do among themselves is in `panes`, ways from packet to packet in `going`, the
+filter in `filter_editor` and `filtering`, Find in `finding`.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
+from textual.widget import Widget
 
 from captures.model import Stream
 from protocols.fields import Field
@@ -20,12 +20,19 @@ from tui.copy_menu import CopyMenu
 from tui.copying import FORMS, Target
 from tui.decode_screen import Candidate, DecodeScreen
 from tui.field_tree import FieldTree
+from tui.filter_bar import FilterHelp, FilterLine
+from tui.filter_editor import FilterEditor
+from tui.filter_keys import JOIN, FilterKeys
+from tui.filter_store import FilterStore
+from tui.filtering import Filtering
+from tui.finding import Finding
 from tui.follow_screen import FollowScreen
 from tui.formats import size
+from tui.going import Going
 from tui.key_screen import KeyScreen
 from tui.keys import Press
 from tui.layout import LEAST_HEIGHT, LEAST_WIDTH, SizeClass, size_class
-from tui.panes import PATIENCE, Panes
+from tui.panes import Panes
 from tui.prompt import Prompt
 from tui.status import Bar, Hints
 from tui.textual_private import draw_together
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
     from captures.capture import Capture
     from tui.worker import Worker
 
-MOST_STEPS = 100_000
+FIND = "find "
 
 
 class MainScreen(KeyScreen):
@@ -46,24 +53,31 @@ class MainScreen(KeyScreen):
     MainScreen #small { display: none; height: 1fr; }
     """
 
-    def __init__(self, capture: Capture, worker: Worker, start: int = 0) -> None:
+    def __init__(self, capture: Capture, worker: Worker, searcher: Worker, start: int = 0) -> None:
+        """`worker` does what the panes wait for, `searcher` what goes through the whole capture."""
         super().__init__()
         self.capture, self.worker = capture, worker
         self.panes = Panes(capture, worker, start, self.say, self.refresh_status)
         self.title_bar, self.problems_bar, self.small_bar, self.field_bar = (Bar(id=name) for name in ("title", "problems", "small", "field"))
         self.prompt, self.hints, self.menu = Prompt(), Hints(), CopyMenu()
-        self.marks: dict[str, int] = {}
-        self._came_from: int | None = None
+        self.going = Going(capture, worker, self.panes, self.say)
+        self.filtering = Filtering(capture, searcher, self.panes.list, self.say, self._filter_changed)
+        self.filter = FilterEditor(self.filtering, FilterStore(), self.say, self._filter_toggled)
+        self.filter_keys = FilterKeys(self.filter, self.panes, self.say)
+        self.finding = Finding(capture, searcher, self.panes, self.say, lambda: self.hints.left, self._ask_find)
+        self.parts = (self.going, self.filter_keys, self.finding)
 
     def compose(self) -> ComposeResult:
         yield self.title_bar
         yield self.problems_bar
+        yield self.filter.bar
         yield self.panes
         yield self.small_bar
         yield self.field_bar
         yield self.prompt
         yield self.hints
         yield self.menu
+        yield self.filter.help
 
     def on_mount(self) -> None:
         self.set_focus(self.panes.list)
@@ -78,7 +92,10 @@ class MainScreen(KeyScreen):
         """Show the bars that a terminal of this size has room for, and leave the rest to the panes."""
         kind = size_class(width, height)
         fits = kind not in (SizeClass.ONE, SizeClass.TOO_SMALL)
-        seen = ((self.title_bar, kind is not SizeClass.TOO_SMALL), (self.problems_bar, fits and bool(self.capture.problems)), (self.field_bar, fits))
+        seen: tuple[tuple[Widget, bool], ...] = (
+            (self.title_bar, kind is not SizeClass.TOO_SMALL), (self.problems_bar, fits and bool(self.capture.problems)), (self.field_bar, fits),
+            (self.filter.bar, fits or (kind is SizeClass.ONE and (self.filter.editing or self.filtering.filter is not None))),
+        )
         for bar, there in seen:
             bar.display = there
         small = self.small_bar
@@ -92,16 +109,14 @@ class MainScreen(KeyScreen):
 
     def jump(self, index: int) -> None:
         """Go to a packet, remembering from where."""
-        if not 0 <= index < len(self.capture):
-            self.say(f"there is no packet {index + 1:,}; the last is {len(self.capture):,}", "warning")
-            return
-        self._came_from = self.panes.index
-        self.panes.list.go(index)
+        self.going.jump(index)
 
     def tick(self) -> None:
         """Take notice of what the threads have done; called a few times a second."""
         if self.panes.list.grow():
             self.refresh_status()
+        self.filtering.tick()
+        self.finding.tick()
         self.panes.catch_up()
         if self.panes.list.pending() and not self.worker.busy("rows"):
             wanted = [i for i in self.panes.list.in_sight() if self.panes.list.row(i).pending]
@@ -117,73 +132,6 @@ class MainScreen(KeyScreen):
 
     def on_field_tree_jump(self, event: FieldTree.Jump) -> None:
         self.jump(event.number - 1)
-
-    def do_partner(self, _press: Press) -> None:
-        self._find("its request or response", self.capture.partner, self.panes.index)
-
-    def do_stream_next(self, press: Press) -> None:
-        self._find("a later packet of this stream", self._neighbour, self.panes.index, press.times)
-
-    def do_stream_previous(self, press: Press) -> None:
-        self._find("an earlier packet of this stream", self._neighbour, self.panes.index, -press.times)
-
-    def _neighbour(self, index: int, steps: int) -> int | None:
-        found: int | None = None
-        for _ in range(min(abs(steps), MOST_STEPS)):
-            following = self.capture.neighbour(index, 1 if steps > 0 else -1)
-            if following is None:
-                break
-            found = index = following
-        return found
-
-    def _find(self, what: str, work: Callable[..., int | None], *arguments: int) -> None:
-        start = self.panes.index
-
-        def then(found: int | None) -> None:
-            if found is None:
-                self.say(f"there is no {what.removeprefix('a ').removeprefix('an ').removeprefix('its ')} here", "warning")
-            elif self.panes.index == start:
-                self.jump(found)
-
-        self.worker.ask("go", partial(work, *arguments), then, lambda fault: self.say(fault, "error"), PATIENCE)
-
-    def do_error_next(self, _press: Press) -> None:
-        self._search_errors(1)
-
-    def do_error_previous(self, _press: Press) -> None:
-        self._search_errors(-1)
-
-    def _search_errors(self, step: int) -> None:
-        def then(found: int | None) -> None:
-            if found is None:
-                self.say(f"no error {'after' if step > 0 else 'before'} this packet", "warning")
-            else:
-                self.say("")
-                self.jump(found)
-
-        self.say("searching for an error … Esc stops")
-        self.worker.search(self.capture.errors(self.panes.index, step), then, lambda fault: self.say(fault, "error"))
-
-    def do_mark(self, press: Press) -> None:
-        """Mark the packet with a letter; `.` sets or clears a plain mark."""
-        if press.letter == ".":
-            if self.panes.list.marks.pop(self.panes.index, None) is None:
-                self.panes.list.marks[self.panes.index] = "*"
-        else:
-            old = self.marks.get(press.letter)
-            if old is not None:
-                self.panes.list.marks.pop(old, None)
-            self.marks[press.letter] = self.panes.index
-            self.panes.list.marks[self.panes.index] = press.letter
-            self.say(f"packet {self.panes.index + 1:,} is marked {press.letter}")
-        self.panes.list.paint()
-
-    def do_go_mark(self, press: Press) -> None:
-        place = self._came_from if press.letter == "'" else self.marks.get(press.letter)
-        if place is None:
-            self.say("no jump to go back from" if press.letter == "'" else f"no packet is marked {press.letter}", "warning")
-        else:
-            self.jump(place)
 
     # copying
 
@@ -257,13 +205,15 @@ class MainScreen(KeyScreen):
             self.capture.decode_as(stream.transport, port, protocol)
             self.panes.list.forget()
             self.panes.show_packet()
+            self.filter.forget()
+            self.filtering.again()
             self.say(f"streams with port {port} are read as {protocol}")
 
         self.app.push_screen(DecodeScreen(f"Decode {stream.transport} port {port} as", candidates, chosen))
 
     def _stream(self) -> Stream | None:
         index = self.panes.index
-        stream = self.capture.stream_of(index) if index < len(self.capture) else None
+        stream = self.capture.stream_of(index) if 0 <= index < len(self.capture) else None
         if stream is None:
             self.say("this packet belongs to no stream", "warning")
         return stream
@@ -278,6 +228,36 @@ class MainScreen(KeyScreen):
     def do_cancel(self, _press: Press) -> None:
         self.app.stop_work()  # type: ignore[attr-defined]
 
+    # the filter and Find
+
+    def stop_search(self) -> bool:
+        """Stop Find or the filter; returns whether one of them was running."""
+        return self.finding.stop() or self.filtering.stop()
+
+    def _filter_changed(self) -> None:
+        self.filter.refresh()
+        if self.is_mounted:
+            if self.panes.kind is SizeClass.ONE:
+                self.lay_out(*self.size)
+            self.refresh_status()
+
+    def _filter_toggled(self, editing: bool) -> None:
+        if editing:
+            self.say("Enter applies · Tab completes or mends · ↑ earlier filters · Esc leaves")
+        else:
+            self.say("")
+        self.lay_out(*self.size)
+
+    def on_filter_line_opened(self, _event: FilterLine.Opened) -> None:
+        self.filter.open()
+
+    def on_filter_help_chosen(self, event: FilterHelp.Chosen) -> None:
+        self.filter.accept(event.row)
+
+    def _ask_find(self) -> None:
+        self.hints.display = False
+        self.prompt.ask(FIND)
+
     # the command line
 
     def do_command(self, _press: Press) -> None:
@@ -287,15 +267,22 @@ class MainScreen(KeyScreen):
     def on_prompt_answered(self, event: Prompt.Answered) -> None:
         self.on_prompt_dropped()
         text = event.text
+        if event.sign == FIND:
+            if text or self.finding.text:
+                self.finding.start(text or self.finding.text)
+            self.refresh_status()
+            return
         action = actions.named(text)
-        if text in ("q", "q!", "quit"):
+        if self.filter_keys.command(text):
+            pass
+        elif text in ("q", "q!", "quit"):
             self.app.exit(0)
         elif text.isascii() and text.isdigit():
-            self.jump(int(text[:12]) - 1)
+            self.going.jump(int(text[:12]) - 1, near=True)
         elif action is not None and action.context in self.contexts():
             self.perform(action)
         elif text:
-            self.say(f"no command {text}; a packet number, q, or an action's name", "warning")
+            self.say(f"no command {text}; a packet number, clear, save NAME, filter NAME, q, or an action's name", "warning")
         self.refresh_status()
 
     def on_prompt_dropped(self) -> None:
@@ -303,7 +290,7 @@ class MainScreen(KeyScreen):
         self.set_focus(self.panes.list)
 
     def do_place(self, _press: Press) -> None:
-        stream = self.capture.stream_of(self.panes.index) if len(self.capture) else None
+        stream = self.capture.stream_of(self.panes.index) if len(self.capture) and self.panes.index >= 0 else None
         self.say(f"{self.capture.path}: packet {self.panes.index + 1:,} of {len(self.capture):,}" + (f", {stream_words(stream)}" if stream else ""))
 
     # the bars
@@ -329,6 +316,8 @@ class MainScreen(KeyScreen):
             menu.show(target, self.size.width, self.size.height - 1)
         elif menu.display:
             menu.display = False
+        if self.keys.pending in ("a", "A"):
+            self.say(f"{'apply' if self.keys.pending == 'a' else 'prepare'} the selected field: " + "  ".join(f"{key} {words}" for key, words in JOIN.items()))
         self.refresh_status()
 
     def tell(self, text: str, look: str = "") -> None:
@@ -359,7 +348,8 @@ class MainScreen(KeyScreen):
         self.refresh_title()
         count = len(self.capture)
         hints = self.hints
-        place = f"{self.panes.index + 1 if count else 0}/{count}"
+        rows = self.panes.list
+        place = f"{rows.cursor + 1 if rows.count else 0}/{rows.count}" + (f" of {count}" if rows.shown is not None else "")
         hints.offer(actions.in_contexts(self.contexts()))
         hints.put(hints.left, f"{self.keys.pending}  {place}" if self.keys.pending else place, hints.look)
         field, packet = self.panes.fields.selected, self.panes.packet

@@ -1,11 +1,11 @@
 """The packet list: asks the capture for the rows on the screen and writes each as one run of one style.
 
 Columns are dropped by priority on narrow screens; addresses are shortened in their middle, never cut. Info takes what is left, and
-scrolls sideways on its own.
+scrolls sideways on its own. Under a filter a row stands for the packet that `Shown` names; numbers, marks and times stay those of the packet.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from captures.model import Row
 from tui.formats import TIME_FORMATS, duration, fit, fit_middle
 from tui.keys import Press
 from tui.pane import Rows
+from tui.shown import Shown
 
 if TYPE_CHECKING:
     from captures.capture import Capture
@@ -81,6 +82,8 @@ class PacketList(Rows):
         self._moved = moved
         self.capture = capture
         self.time_format = TIME_FORMATS[0]
+        self.shown: Shown | None = None
+        """The packets that a filter shows; None for all."""
         self.reference: int | None = None
         self.marks: dict[int, str] = {}
         """Letters shown beside marked packets, by index."""
@@ -89,6 +92,7 @@ class PacketList(Rows):
         """The terminal's width, which decides the columns; 0 while not known."""
         self._known: dict[int, Row] = {}
         self._count = len(capture)
+        self._told = -1
         self._columns = Columns(())
         self._address = 15
         self._protocol = 9
@@ -98,7 +102,45 @@ class PacketList(Rows):
 
     @property
     def count(self) -> int:
-        return self._count
+        return self._count if self.shown is None else len(self.shown)
+
+    @property
+    def packet(self) -> int:
+        """The index of the packet under the cursor; -1 when the filter shows none."""
+        return self.cursor if self.shown is None else self.shown.packet(self.cursor)
+
+    def packet_at(self, row: int) -> int:
+        return row if self.shown is None else self.shown.packet(row)
+
+    def row_of(self, packet: int) -> int:
+        """The row of a packet, or of the nearest one that is shown."""
+        return packet if self.shown is None else self.shown.row(packet)
+
+    def shows(self, packet: int) -> bool:
+        return self.shown is None or self.shown.has(packet)
+
+    def go_packet(self, packet: int) -> None:
+        """Put the cursor on a packet, or on the nearest one that is shown."""
+        self.go(self.row_of(packet))
+
+    def show_only(self, shown: Shown | None, packet: int) -> None:
+        """Show other packets, with the cursor on or near `packet`."""
+        self.shown = shown
+        self._drawn.clear()
+        self.resize_lines()
+        self._stand_on(packet)
+
+    def shown_more(self, packet: int | None) -> None:
+        """The filter found further packets; the cursor stays, or goes on to `packet` or as near as there is one."""
+        self.resize_lines()
+        self._stand_on(self.packet if packet is None else packet)
+
+    def _stand_on(self, packet: int) -> None:
+        self.cursor = max(0, min(self.row_of(packet), self.count - 1))
+        self.show_row(self.cursor)
+        self.paint()
+        if self.packet != self._told:
+            self.cursor_changed()
 
     def grow(self) -> bool:
         """Take notice of packets indexed since; returns whether there are any."""
@@ -107,10 +149,11 @@ class PacketList(Rows):
             return False
         was_empty = not self._count
         self._count = count
-        self.resize_lines()
-        self.paint()
-        if was_empty:
-            self.cursor_changed()
+        if self.shown is None:
+            self.resize_lines()
+            self.paint()
+            if was_empty:
+                self.cursor_changed()
         return True
 
     def row(self, index: int) -> Row:
@@ -138,9 +181,11 @@ class PacketList(Rows):
         self._known.clear()
         self.paint()
 
-    def in_sight(self) -> range:
+    def in_sight(self) -> Sequence[int]:
+        """The packets on the screen."""
         top = self.scroll_offset.y
-        return range(top, min(self.count, top + self.page))
+        rows = range(top, min(self.count, top + self.page))
+        return rows if self.shown is None else self.shown.packets[rows.start:rows.stop].tolist()
 
     # drawing
 
@@ -174,16 +219,17 @@ class PacketList(Rows):
             time = max(time, len(self._time_text(i, row)))
         self._address, self._protocol, self._time = min(address, 45), min(protocol, 14), time
         time = max(self.time_format.least, time)
-        columns = choose_columns(self.screen_width or self.area.width, max(5, len(str(self.count))), time, self._address, self._protocol)
+        columns = choose_columns(self.screen_width or self.area.width, max(5, len(str(self._count))), time, self._address, self._protocol)
         if columns != self._columns:
             self._columns = columns
             self._drawn.clear()
 
     def line(self, row: int) -> Strip:
-        one = self.row(row)
+        packet = self.packet_at(row)
+        one = self.row(packet)
         here = row == self.cursor
-        cells = [self._cell(row, one, name, width) for name, width in self._columns.widths]
-        sign = "▶" if here else self.marks.get(row, " ")
+        cells = [self._cell(packet, one, name, width) for name, width in self._columns.widths]
+        sign = "▶" if here else self.marks.get(packet, " ")
         rest = max(0, self.area.width - 2 - self._columns.fixed)
         info = one.info[self.sideways:] if self.sideways else one.info
         return self.plain(f"{sign}{SEVERITY.get(one.severity, ' ')}{' '.join([*cells, fit(info, rest)])}", self._style(one, here))
@@ -219,12 +265,25 @@ class PacketList(Rows):
     # moving
 
     def cursor_changed(self) -> None:
+        self._told = self.packet
         self._moved()
 
     def on_click(self, event: events.Click) -> None:
         super().on_click(event)
         if event.chain == 2:
             self.screen.set_focus(self.screen.query_one("#tree"))
+
+    def do_top(self, press: Press) -> None:
+        if press.number is None:
+            self.go(0)
+        else:
+            self.go_packet(press.number - 1)
+
+    def do_bottom(self, press: Press) -> None:
+        if press.number is None:
+            self.go(self.count - 1)
+        else:
+            self.go_packet(min(press.number, self._count) - 1)
 
     def do_right(self, press: Press) -> None:
         longest = max((cell_len(self.row(i).info) for i in self.in_sight()), default=0)
@@ -244,6 +303,6 @@ class PacketList(Rows):
 
     def refer_time(self) -> None:
         """Count times from the packet under the cursor, or from the first again."""
-        self.reference = None if self.reference == self.cursor else self.cursor
+        self.reference = None if self.reference == self.packet else self.packet
         self._time = 0
         self.paint()

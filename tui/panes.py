@@ -58,6 +58,8 @@ class Panes(Container):
         self.room = (0, 0)
         self.lit: dict[int, list[Range]] = {}
         """Where in each packet the message lies that was selected last."""
+        self.arrived: Callable[[Packet], None] | None = None
+        """Called once with the next packet that is shown."""
         self._from_bytes = False
         self._fault = ""
         self._slow_until = 0.0
@@ -123,8 +125,8 @@ class Panes(Container):
 
     @property
     def index(self) -> int:
-        """The packet under the list's cursor, from 0."""
-        return self.list.cursor
+        """The packet under the list's cursor, from 0; -1 when none is shown."""
+        return self.list.packet
 
     def _moved(self) -> None:
         self.settle()
@@ -138,13 +140,13 @@ class Panes(Container):
 
     def catch_up(self) -> None:
         """Show what the index has reached since: the packet to start at, or that there is none."""
-        if self.packet is not None or self.worker.busy("packet"):
+        if self.packet is not None or self.worker.busy("packet") or self.index < 0:
             return
         if self.index < len(self.capture):
             if not self._fault:
                 self.show_packet()
         elif self.capture.complete and len(self.capture):
-            self.list.go(len(self.capture) - 1)
+            self.list.go(self.list.count - 1)
         elif self.capture.complete:
             self.fields.show_note("the capture holds no packets")
 
@@ -152,6 +154,11 @@ class Panes(Container):
         """Dissect the packet under the cursor and show it in all panes."""
         index = self.index
         if index >= len(self.capture):
+            return
+        if index < 0:
+            self.packet = None
+            self.fields.show_note("the filter shows no packet")
+            self.hex.show((), {})
             return
         self._fault = ""
         # once a packet was slow, keys that are held down must not wait for each
@@ -173,6 +180,9 @@ class Panes(Container):
         self.hex.show(packet.views, {0: self.lit.get(packet.index, [])})
         self.fields.show(packet.layers)
         self._light()
+        arrived, self.arrived = self.arrived, None
+        if arrived is not None:
+            arrived(packet)
         self.changed()
         draw_together((self.list, self.fields, self.hex))
 

@@ -22,12 +22,13 @@ from tui.keys import shown
 class Bar(Widget):
     """One line: `left`, and `right` at the other end as long as there is room."""
 
-    COMPONENT_CLASSES = {"bar--error", "bar--warning", "bar--key"}
+    COMPONENT_CLASSES = {"bar--error", "bar--warning", "bar--good", "bar--key"}
     DEFAULT_CSS = """
     Bar {
         height: 1; background: $background; color: $foreground;
         & > .bar--error { color: $text-error; text-style: bold; }
         & > .bar--warning { color: $text-warning; text-style: bold; }
+        & > .bar--good { color: $text-success; }
         & > .bar--key { text-style: bold; color: $text-accent; }
     }
     Bar#title { background: $panel; }
@@ -40,7 +41,7 @@ class Bar(Widget):
         self.look = ""
 
     def put(self, left: str, right: str = "", look: str = "") -> None:
-        """Show text; `look` is "error", "warning" or ""."""
+        """Show text; `look` is "error", "warning", "good" or ""."""
         left, right = printable(left), printable(right)
         if (left, right, look) != (self.left, self.right, self.look):
             self.left, self.right, self.look = left, right, look

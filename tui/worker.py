@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-KINDS = ("packet", "go", "follow", "search", "rows")
+KINDS = ("packet", "go", "follow", "check", "filter", "sample", "search", "rows")
 SLICE = 0.02
 """Seconds that a search runs before others get their turn."""
 
@@ -73,6 +73,29 @@ class Worker:
                 self.ask("search", slice_of_search, after, failed)
 
         self.ask("search", slice_of_search, after, failed)
+
+    def stream(self, kind: str, steps: Iterator[Result], each: Callable[[list[Result]], None], then: Callable[[], None], failed: Callable[[str], None],
+               patience: float = 0.0) -> None:
+        """Run through `steps`, handing over what they give slice by slice; the first slice at once if it is done within `patience` seconds.
+        `then` is called at the end."""
+
+        def slice_of_steps() -> tuple[list[Result], bool]:
+            end, found = time.monotonic() + SLICE, []
+            for one in steps:
+                found.append(one)
+                if time.monotonic() > end:
+                    return found, False
+            return found, True
+
+        def after(outcome: tuple[list[Result], bool]) -> None:
+            found, ended = outcome
+            if not ended:
+                self.ask(kind, slice_of_steps, after, failed)
+            each(found)
+            if ended:
+                then()
+
+        self.ask(kind, slice_of_steps, after, failed, patience)
 
     def busy(self, kind: str) -> bool:
         """Whether an answer of this kind is still to come."""

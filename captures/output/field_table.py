@@ -5,7 +5,7 @@ layers 2-4 without reading the stream where none of its findings is wanted.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -74,12 +74,12 @@ def field_format(options: Sequence[str]) -> FieldFormat:
     return FieldFormat(**chosen)
 
 
-def field_table(capture: Capture, count: int, names: Sequence[str], format_: FieldFormat) -> Iterator[str]:
-    """The first `count` packets, a line each; `names` are known (`names.known`)."""
+def field_table(capture: Capture, chosen: Iterable[int], names: Sequence[str], format_: FieldFormat) -> Iterator[str]:
+    """The chosen packets, a line each; `names` are known (`names.known`)."""
     if format_.header:
         yield format_.separator.join(names) + "\n"
     cells = _cells(capture, names)
-    for i in range(count):
+    for i in chosen:
         found = cells(i)
         yield format_.line([found.get(name, ()) for name in names])
 

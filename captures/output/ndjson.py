@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -23,20 +23,21 @@ Heads = dict[Spec, str]
 """What stands before the value, the same for every field of a spec."""
 
 
-def ndjson(capture: Capture, count: int, with_bytes: bool = False) -> Iterator[str]:
-    """The first `count` packets, an object a line."""
+def ndjson(capture: Capture, chosen: Iterable[int], with_bytes: bool = False) -> Iterator[str]:
+    """The chosen packets, an object a line."""
     heads: Heads = {}
-    for i in range(count):
+    for i in chosen:
         yield packet_json(capture.packet(i), heads, with_bytes) + "\n"
 
 
-def json_array(capture: Capture, count: int, with_bytes: bool = False) -> Iterator[str]:
-    """The first `count` packets in one array, an object a line."""
+def json_array(capture: Capture, chosen: Iterable[int], with_bytes: bool = False) -> Iterator[str]:
+    """The chosen packets in one array, an object a line."""
     heads: Heads = {}
-    yield "[\n"
-    for i in range(count):
-        yield packet_json(capture.packet(i), heads, with_bytes) + ("\n" if i == count - 1 else ",\n")
-    yield "]\n"
+    before = "[\n"
+    for i in chosen:
+        yield before + packet_json(capture.packet(i), heads, with_bytes)
+        before = ",\n"
+    yield "[\n]\n" if before == "[\n" else "\n]\n"
 
 
 def packet_json(packet: Packet, heads: Heads, with_bytes: bool = False) -> str:

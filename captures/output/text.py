@@ -5,7 +5,7 @@ stack of their own, so that depth costs nothing.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from captures.capture import Capture
 from captures.model import Row
@@ -19,14 +19,15 @@ PICTURE = bytes(code if 0x20 <= code < 0x7F else 0x2E for code in range(256))
 WIDTH = 16
 
 
-def text(capture: Capture, count: int, tree: bool = False, dump: bool = False) -> Iterator[str]:
-    """The first `count` packets, a piece of text each."""
-    first = capture.row(0).time if count else 0
-    if not tree and not dump:
-        for i in range(count):
+def text(capture: Capture, chosen: Iterable[int], tree: bool = False, dump: bool = False) -> Iterator[str]:
+    """The chosen packets, a piece of text each."""
+    first: int | None = None
+    for i in chosen:
+        if first is None:
+            first = capture.row(0).time
+        if not tree and not dump:
             yield row_line(capture.row(i), first) + "\n"
-        return
-    for i in range(count):
+            continue
         packet = capture.packet(i)
         lines = [row_line(packet.row, first)]
         if tree:

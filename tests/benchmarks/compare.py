@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-
 from make_capture import frames, write
 from terminal import ROOT, Terminal
 

@@ -1,0 +1,10 @@
+"""The display filter: Wireshark's language, compiled to numpy over the index and to tests over dissected packets.
+
+`compile_filter` makes a `Filter` of a text; `FilterRun` finds the packets of a capture that it shows.
+"""
+from captures.filter.compiled import Filter, compile_filter
+from captures.filter.errors import FilterError, Fix, Trap
+from captures.filter.names import Names
+from captures.filter.run import FilterRun
+
+__all__ = ["Filter", "FilterError", "FilterRun", "Fix", "Names", "Trap", "compile_filter"]

@@ -1,0 +1,99 @@
+"""A filter ready for use: what it tests, which fields it needs, and what is suspicious about it."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captures.filter.check import WORDS, check
+from captures.filter.errors import FilterError, Trap
+from captures.filter.indexed import BLOCK, Block, Structure
+from captures.filter.logic import All, Flip, Leaf, Logic
+from captures.filter.names import FieldName, Names, Reach
+from captures.filter.nodes import Name, Node
+from captures.filter.parser import ValueExpected, parse
+from captures.index import Index
+
+__all__ = ["Filter", "compile_filter", "leaves"]
+
+LIGHT = ("bytes", "protocol", "none")
+"""Kinds of which the presence alone is kept, where nothing else is asked."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filter:
+    """`text` as it was written; `fields` by key: the field's name with its layers, behind "$" when it stands for the selected packet. `present` are the
+    keys of which only the presence counts. `per_message`: it names `pv.*` fields, which must all hold for one message."""
+
+    text: str
+    node: Node | None
+    logic: Logic
+    fields: dict[str, FieldName]
+    layers: dict[str, tuple[tuple[int, int | None], ...]]
+    warnings: list[Trap] = field(default_factory=list)
+    present: frozenset[str] = frozenset()
+    per_message: bool = False
+
+    def columns(self, index: Index) -> NDArray[np.bool_] | None:
+        """For each packet indexed so far whether it matches, when the index alone can tell; None when packets have to be read."""
+        structure, count = Structure(index), index.columns.count
+        out = np.zeros(count, np.bool_)
+        tables: dict[Leaf, tuple[NDArray[np.bool_], NDArray[np.bool_]]] = {}
+        for low in range(0, count, BLOCK):
+            high = min(low + BLOCK, count)
+            yes, maybe = Block(index, structure, self.fields, low, high, tables).judge(self.logic)
+            if maybe is not None and maybe.any():
+                return None
+            out[low:high] = yes
+        return out
+
+    @property
+    def references(self) -> list[str]:
+        """The fields of the selected packet that it names."""
+        return [key[1:] for key in self.fields if key.startswith("$")]
+
+
+def compile_filter(text: str, names: Names) -> Filter:
+    """The filter that `text` says. Raises FilterError, which tells the place and perhaps a fix."""
+    try:
+        node = parse(text)
+    except ValueExpected as error:
+        raise _expected(error, names) from None
+    if node is None:
+        return Filter(text, None, All(()), {}, {})
+    logic, state = check(node, names)
+    used = {key for leaf in leaves(logic) if not leaf.exists for key in leaf.keys}
+    present = frozenset(key for key, one in state.fields.items() if key not in used and one.kind in LIGHT)
+    per_message = any(one.per_message for key, one in state.fields.items() if not key.startswith("$"))
+    return Filter(text, node, logic, state.fields, state.layers, state.traps, present, per_message)
+
+
+def _expected(error: ValueExpected, names: Names) -> FilterError:
+    """The text ends behind an operator: say what is to follow."""
+    left = error.left
+    found = names.get(left.name) if isinstance(left, Name) else None
+    if found is None:
+        return FilterError("Value expected", error.start, error.end, None, True)
+    return FilterError(f"Value expected: {WORDS[found.kind]}", error.start, error.end, None, True)
+
+
+def leaves(logic: Logic) -> Iterator[Leaf]:
+    """All tests."""
+    stack: list[Logic] = [logic]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, Leaf):
+            yield one
+        elif isinstance(one, Flip):
+            stack.append(one.part)
+        else:
+            stack.extend(one.parts)
+
+
+def furthest(logic: Logic, fields: dict[str, FieldName]) -> Reach:
+    """How far packets have to be read at most."""
+    return max((fields[key].reach for leaf in leaves(logic) for key in leaf.keys if not key.startswith("$")), default=Reach.LOWER)
+
+

@@ -1,0 +1,327 @@
+"""What the index columns know of a filter: for each packet yes, no, or that it must be read.
+
+Tests on fields that columns hold become numpy expressions over blocks of packets; addresses are tested once a stream. A test that columns
+cannot answer is still "no" where the protocol of its fields is certainly missing, so that `kafka && ...` reads no packet without payload.
+A packet's layers are certain where its first bytes are link, IP and transport header without anything between (`Structure`).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captures.columns import Columns, PacketKind
+from captures.filter.logic import All, Flip, Leaf, Logic, One, Some
+from captures.filter.names import FieldName, Reach
+from captures.filter.values import NotIndexed
+from captures.index import Index
+
+__all__ = ["BLOCK", "Block", "Structure", "Verdict"]
+
+BLOCK = 131_072
+Bools = NDArray[np.bool_]
+Array = NDArray[Any]
+
+BASES = {1: 14, 12: 0, 14: 0, 101: 0, 113: 16, 276: 20, 228: 0, 229: 0}
+"""Link type -> bytes before the network layer."""
+ETHERTYPES = {1: 12, 113: 14, 276: 0}
+LAYERED = (0x0800, 0x86DD, 0x8100, 0x9100, 0x88A8, 0x8864, 0x8847, 0x8848)
+"""Ethernet types behind which an IP packet may come."""
+KNOWN, IP4, IP6, VLAN = 1, 2, 4, 8
+TRANSPORTS = {"tcp": PacketKind.TCP, "udp": PacketKind.UDP}
+BITS = {"fin": 0x001, "syn": 0x002, "reset": 0x004, "push": 0x008, "ack": 0x010, "urg": 0x020, "ece": 0x040, "cwr": 0x080, "ae": 0x100}
+
+
+def _bit(bit: int) -> Callable[[Columns, slice], list[Array]]:
+    """A TCP flag as 0 or 1."""
+    return lambda c, at: [((c.flags[at] & bit) != 0).view(np.uint8)]
+
+
+FRAME: dict[str, Callable[[Columns, slice], Array]] = {
+    "frame.number": lambda c, at: np.arange(at.start + 1, at.stop + 1, dtype=np.int64),
+    "frame.len": lambda c, at: c.wire[at],
+    "frame.cap_len": lambda c, at: c.cap[at],
+    "frame.time": lambda c, at: c.ts[at],
+    "frame.time_epoch": lambda c, at: c.ts[at],
+    "frame.time_relative": lambda c, at: c.ts[at] - c.ts[0],
+    "frame.time_delta": lambda c, at: np.diff(c.ts[max(at.start - 1, 0) : at.stop], prepend=c.ts[:1] if at.start == 0 else c.ts[:0]),
+}
+TRANSPORT: dict[str, Callable[[Columns, slice], list[Array]]] = {
+    "tcp.srcport": lambda c, at: [c.sport[at]],
+    "tcp.dstport": lambda c, at: [c.dport[at]],
+    "tcp.port": lambda c, at: [c.sport[at], c.dport[at]],
+    "tcp.stream": lambda c, at: [c.sd[at] >> 1],
+    "tcp.len": lambda c, at: [c.plen[at]],
+    "tcp.seq_raw": lambda c, at: [c.seq[at]],
+    "tcp.ack_raw": lambda c, at: [c.ack[at]],
+    "tcp.flags": lambda c, at: [c.flags[at]],
+    "tcp.window_size_value": lambda c, at: [c.win[at]],
+    "udp.srcport": lambda c, at: [c.sport[at]],
+    "udp.dstport": lambda c, at: [c.dport[at]],
+    "udp.port": lambda c, at: [c.sport[at], c.dport[at]],
+    "udp.stream": lambda c, at: [c.sd[at] >> 1],
+    **{f"tcp.flags.{name}": _bit(bit) for name, bit in BITS.items()},
+}
+ADDRESSES = {"ip.src": (IP4, 0), "ip.dst": (IP4, 1), "ip.addr": (IP4, 2), "ipv6.src": (IP6, 0), "ipv6.dst": (IP6, 1), "ipv6.addr": (IP6, 2)}
+
+
+class Verdict(NamedTuple):
+    """`yes` are the packets for which it holds, `maybe` (apart from these) those that must be read; None: no such packet."""
+
+    yes: Bools
+    maybe: Bools | None
+
+
+class Structure:
+    """Which packets are plainly link, (VLAN,) IP, TCP or UDP; made a block at a time when an address or a lower layer is asked for, and kept."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._blocks: dict[int, Array] = {}
+
+    def of(self, low: int, high: int) -> Array:
+        """The bits KNOWN, IP4, IP6 and VLAN (uint8) of packets `low` .. `high`, which lie in one block."""
+        number = low // BLOCK
+        kept = self._blocks.get(number)
+        if kept is None or len(kept) < high - number * BLOCK:
+            kept = self._blocks[number] = self._made(number * BLOCK, high)
+        return kept[low - number * BLOCK : high - number * BLOCK]
+
+    def _made(self, low: int, high: int) -> Array:
+        c = self.index.columns
+        out = np.zeros(high - low, np.uint8)
+        data = np.frombuffer(self.index.source.buffer, np.uint8)
+        links = np.array([one.link for one in self.index.source.interfaces] or [0])[c.iface[low:high]]
+        for link in np.unique(links).tolist():
+            if link in BASES:
+                rows = np.flatnonzero(links == link)
+                out[rows] = self._plain(link, rows + low, data)
+        for packet in self.index.datagrams:
+            if low <= packet < high:
+                out[packet - low] = 0
+        return out
+
+    def _plain(self, link: int, rows: Array, data: Array) -> Array:
+        c = self.index.columns
+        found = np.zeros(len(rows), np.uint8)
+        base = BASES[link]
+        at = np.flatnonzero(c.cap[rows] >= base + 28)
+        rows = rows[at]
+        start = c.off[rows].astype(np.int64)
+        network = start + base
+        flags = np.ones(len(rows), np.uint8)
+        kind = c.kind[rows]
+        if link in ETHERTYPES:
+            place = start + ETHERTYPES[link]
+            ethertype = data[place].astype(np.int32) << 8 | data[place + 1]
+            tagged = np.flatnonzero(ethertype == 0x8100)
+            if len(tagged):
+                ethertype[tagged] = data[network[tagged] + 2].astype(np.int32) << 8 | data[network[tagged] + 3]
+                network[tagged] += 4
+                flags[tagged] |= VLAN
+            none = (kind == PacketKind.OTHER) & (ethertype >= 0x600) & ~np.isin(ethertype, LAYERED)
+        else:
+            version = data[network] >> 4
+            ethertype = np.where(version == 4, 0x0800, np.where(version == 6, 0x86DD, 0))
+            none = np.zeros(len(rows), np.bool_)
+        flags[ethertype == 0x0800] |= IP4
+        flags[ethertype == 0x86DD] |= IP6
+        first = data[network]
+        four = (ethertype == 0x0800) & (first >> 4 == 4)
+        header = np.where(four, (first & 15).astype(np.int64) * 4, 40)
+        protocol = np.where(four, data[network + 9], data[network + 6])
+        transport = network + header
+        inside = transport + 14 <= start + c.cap[rows]
+        offset = data[np.where(inside, transport + 12, 0)]
+        size = np.where(kind == PacketKind.TCP, (offset >> 4).astype(np.int64) * 4, 8)
+        plain = (four | (ethertype == 0x86DD) & (first >> 4 == 6)) & (transport + size - start == c.poff[rows])
+        plain &= ((kind == PacketKind.TCP) & (protocol == 6) & inside) | ((kind == PacketKind.UDP) & (protocol == 17))
+        found[at] = np.where(plain, flags, np.where(none, np.uint8(KNOWN), np.uint8(0)))
+        return found
+
+
+class Block:
+    """Packets `low` .. `high` of the index, which lie in one block of BLOCK. `tables` is kept from block to block of one run: which streams' ends pass
+    a test of addresses."""
+
+    def __init__(self, index: Index, structure: Structure, fields: Mapping[str, FieldName], low: int, high: int,
+                 tables: dict[Leaf, tuple[Bools, Bools]]) -> None:
+        self.tables = tables
+        self.index = index
+        self.structure = structure
+        self.fields = fields
+        self.low = low
+        self.high = high
+        self.at = slice(low, high)
+        self.count = high - low
+
+    def judge(self, logic: Logic) -> Verdict:
+        """What the columns know."""
+        match logic:
+            case Leaf():
+                return self._leaf(logic)
+            case Flip():
+                yes, maybe = self.judge(logic.part)
+                return Verdict(~yes if maybe is None else ~(yes | maybe), maybe)
+            case All():
+                return self._all(logic)
+            case Some():
+                yes, maybe = self.judge(logic.parts[0])
+                for part in logic.parts[1:]:
+                    other = self.judge(part)
+                    yes = yes | other.yes
+                    maybe = other.maybe if maybe is None else maybe if other.maybe is None else maybe | other.maybe
+                return Verdict(yes, None if maybe is None else maybe & ~yes)
+            case One():
+                verdicts = [self.judge(part) for part in logic.parts]
+                unknown = np.zeros(self.count, np.bool_)
+                odd = np.zeros(self.count, np.bool_)
+                for yes, maybe in verdicts:
+                    odd ^= yes
+                    if maybe is not None:
+                        unknown |= maybe
+                return Verdict(odd & ~unknown, unknown)
+
+    def _all(self, logic: All) -> Verdict:
+        if not logic.parts:
+            return Verdict(self._everything(), None)
+        yes, maybe = self.judge(logic.parts[0])
+        can = yes if maybe is None else yes | maybe
+        for part in logic.parts[1:]:
+            other = self.judge(part)
+            yes = yes & other.yes
+            can = can & (other.yes if other.maybe is None else other.yes | other.maybe)
+            maybe = maybe if other.maybe is None else other.maybe
+        return Verdict(yes, None if maybe is None else can & ~yes)
+
+    # one test
+
+    def _leaf(self, leaf: Leaf) -> Verdict:
+        if all(key.startswith("$") for key in leaf.keys):
+            return Verdict(np.zeros(self.count, np.bool_), self._everything())
+        if len(leaf.keys) == 1:
+            key = next(iter(leaf.keys))
+            field = self.fields[key]
+            if key in FRAME or key in TRANSPORT or key in ("frame", "tcp", "udp", "ip", "ipv6", "vlan", "arp"):
+                return self._single(leaf, key, field)
+            if key in ADDRESSES and leaf.each:
+                return self._address(leaf, key)
+            return Verdict(np.zeros(self.count, np.bool_), self.possible(field))
+        try:
+            return self._several(leaf)
+        except NotIndexed:
+            pass
+        maybe: Bools | None = None
+        for key in leaf.keys:
+            if not key.startswith("$"):
+                can = self.possible(self.fields[key])
+                maybe = can if maybe is None else maybe | can
+        return Verdict(np.zeros(self.count, np.bool_), self._everything() if maybe is None else maybe)
+
+    def _single(self, leaf: Leaf, key: str, field: FieldName) -> Verdict:
+        if leaf.exists:
+            return self.present(field.protocol)
+        if field.kind == "protocol":
+            yes, maybe = self.present(key)
+            return Verdict(np.zeros(self.count, np.bool_), yes if maybe is None else yes | maybe)
+        c = self.index.columns
+        try:
+            hit = leaf.column({key: [FRAME[key](c, self.at)] if key in FRAME else TRANSPORT[key](c, self.at)})
+        except NotIndexed:
+            return Verdict(np.zeros(self.count, np.bool_), self.possible(field))
+        if key in FRAME:
+            return Verdict(np.broadcast_to(hit, self.count), None)
+        there, maybe = self.present(field.protocol)
+        if key == "tcp.len":    # a header longer than its packet has no payload length
+            broken = there & (c.poff[self.at] > c.wire[self.at])
+            if broken.any():
+                return Verdict(hit & there & ~broken, broken if maybe is None else broken | maybe)
+        return Verdict(hit & there, maybe)
+
+    def _several(self, leaf: Leaf) -> Verdict:
+        """A test over several fields of columns, where each must be there."""
+        c = self.index.columns
+        arrays, there, maybe = {}, np.ones(self.count, np.bool_), None
+        if leaf.every or not leaf.keys or any(key not in FRAME and key not in TRANSPORT for key in leaf.keys):
+            raise NotIndexed
+        roots = {self.fields[key].protocol for key in leaf.keys if key in TRANSPORT}
+        if len(roots) > 1:
+            raise NotIndexed
+        for key in leaf.keys:
+            arrays[key] = [FRAME[key](c, self.at)] if key in FRAME else TRANSPORT[key](c, self.at)
+        for root in roots:
+            there, maybe = self.present(root)
+        return Verdict(leaf.column({key: [one.astype(np.int64) for one in found] for key, found in arrays.items()}) & there, maybe)
+
+    def _address(self, leaf: Leaf, key: str) -> Verdict:
+        """Addresses: the test is tried once an address, then looked up by stream and direction."""
+        bit, side = ADDRESSES[key]
+        flags = self.structure.of(self.low, self.high)
+        plain = (flags & bit) != 0
+        if leaf not in self.tables:
+            self.tables[leaf] = self._by_way(leaf, key, bit, side)
+        tcp, udp = self.tables[leaf]
+        c = self.index.columns
+        way = np.maximum(c.sd[self.at], 0)
+        hit = tcp[np.minimum(way, len(tcp) - 1)]
+        other = np.flatnonzero(c.kind[self.at] == PacketKind.UDP)
+        hit[other] = udp[way[other]]
+        hit &= plain
+        maybe = flags == 0
+        return Verdict(hit, maybe if maybe.any() else None)
+
+    def _by_way(self, leaf: Leaf, key: str, bit: int, side: int) -> tuple[Bools, Bools]:
+        """Whether the test holds, by stream * 2 + direction, for TCP and for UDP."""
+        found = []
+        for table in (self.index.tcp, self.index.udp):
+            ends = np.stack(table.endpoints(), 1) >> np.uint64(16) if len(table) else np.zeros((1, 2), np.uint64)
+            own, inverse = np.unique(ends, return_inverse=True)
+            outcomes = np.array([self._address_holds(leaf, key, int(one), bit) for one in own.tolist()], np.bool_)
+            by_stream = outcomes[inverse.reshape(ends.shape)]
+            if side == 2:
+                found.append(np.repeat(by_stream.all(1) if leaf.every else by_stream.any(1), 2))
+            else:
+                found.append((by_stream if side == 0 else by_stream[:, ::-1]).reshape(-1))
+        return found[0], found[1]
+
+    def _address_holds(self, leaf: Leaf, key: str, number: int, bit: int) -> bool:
+        if (number < 1 << 32) != (bit == IP4):
+            return False
+        value = number if bit == IP4 else int.from_bytes(self.index.tcp._addresses.packed(number))
+        return leaf.holds({key: [value]})
+
+    # presence
+
+    def present(self, protocol: str) -> Verdict:
+        """The packets that have a layer."""
+        c = self.index.columns
+        kind = c.kind[self.at]
+        if protocol == "frame":
+            return Verdict(self._everything(), None)
+        if protocol in TRANSPORTS:
+            yes = kind == TRANSPORTS[protocol]
+            other = kind == PacketKind.OTHER
+            if not other.any():
+                return Verdict(yes, None)
+            return Verdict(yes, other & (self.structure.of(self.low, self.high) == 0))
+        flags = self.structure.of(self.low, self.high)
+        bit = {"ip": IP4, "ipv6": IP6, "vlan": VLAN}.get(protocol, 0)
+        unknown = flags == 0
+        if protocol == "arp":
+            unknown |= flags == KNOWN
+        return Verdict((flags & bit) != 0, unknown if unknown.any() else None)
+
+    def possible(self, field: FieldName) -> Bools:
+        """The packets that may have a field."""
+        c = self.index.columns
+        if field.reach in (Reach.MESSAGE, Reach.TREE):
+            return np.asarray((c.kind[self.at] == PacketKind.TCP) & (c.plen[self.at] > 0))
+        if (field.reach is Reach.LOWER and field.protocol not in ("frame", "eth", "sll", "null", "llc")) or field.reach is Reach.STREAM:
+            there = self.present("arp" if field.protocol not in ("tcp", "udp", "ip", "ipv6", "vlan") else field.protocol)
+            return there.yes if there.maybe is None else there.yes | there.maybe
+        return self._everything()
+
+    def _everything(self) -> Bools:
+        return np.ones(self.count, np.bool_)

@@ -1,0 +1,189 @@
+"""Tests: comparisons compiled to functions of the values in one packet, and the logic that joins them.
+
+A `Leaf` is one test. `pairs` gives the outcome for every combination of values; the quantifier says whether one or all must hold. A leaf
+over one field made `each` by each is tried once for every distinct value; `column` answers from numpy arrays.
+"""
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captures.filter.literals import Network
+from captures.filter.regex import Search
+from captures.filter.values import Arrays, Env, NotIndexed, Value
+
+__all__ = ["All", "Flip", "Leaf", "Logic", "One", "Some", "comparison", "membership", "presence"]
+
+Array = NDArray[Any]
+Bools = NDArray[np.bool_]
+
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
+}
+QUANTIFIED = {"==": ("==", False), "!=": ("!=", True), "!==": ("!=", False), "===": ("==", True)}
+"""Operator -> (comparison, whether all values must satisfy it)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """`keys` are the fields; `every` the quantifier all."""
+
+    keys: frozenset[str]
+    ready: Callable[[Env], bool]
+    pairs: Callable[[Env], Iterator[bool]]
+    column: Callable[[Arrays], Bools]
+    every: bool = False
+    each: bool = False
+    exists: bool = False
+    start: int = 0
+    end: int = 0
+
+    def holds(self, env: Env) -> bool:
+        if not self.ready(env):
+            return False
+        return all(self.pairs(env)) if self.every else any(self.pairs(env))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class All:
+    parts: tuple[Logic, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Some:
+    parts: tuple[Logic, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class One:
+    """An odd number of the parts: exclusive or."""
+
+    parts: tuple[Logic, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flip:
+    part: Logic
+
+
+Logic = Leaf | All | Some | One | Flip
+
+
+def presence(value: Value) -> Leaf:
+    """A field that is there; arithmetic that is not zero."""
+    def pairs(env: Env) -> Iterator[bool]:
+        if value.function or (value.computed and value.kind != "bytes"):
+            return (bool(one) for one in value.values(env))
+        if value.computed:
+            return (any(one) if masked else True for one in value.values(env))
+        return iter((True,))
+
+    def column(arrays: Arrays) -> Bools:
+        if not value.computed:
+            raise NotIndexed
+        return _joined([one != 0 for one in value.array(arrays)], False)
+    masked = value.computed and value.kind == "bytes" and value.masked
+    return Leaf(value.keys, value.ready, pairs, column, False, value.each, not value.computed, value.start, value.end)
+
+
+def comparison(op: str, left: Value, right: Value, quantifier: str) -> Leaf:
+    """`left op right`; the operand types agree. `op` may be `contains`; `matches` is made by `matching`."""
+    base, every = QUANTIFIED.get(op, (op, False))
+    if quantifier:
+        every = quantifier == "all"
+    test = _contains if op == "contains" else _order(base, left, right)
+
+    def pairs(env: Env) -> Iterator[bool]:
+        others = right.values(env)
+        return (test(a, b) for a in left.values(env) for b in others)
+
+    def column(arrays: Arrays) -> Bools:
+        if op == "contains":
+            raise NotIndexed
+        compare = COMPARE[base]
+        return _joined([compare(a, b) for a in left.array(arrays) for b in right.array(arrays)], every)
+    return Leaf(left.keys | right.keys, lambda env: left.ready(env) and right.ready(env), pairs, column, every,
+                left.each and right.each and (left.constant or right.constant), start=left.start, end=right.end)
+
+
+def matching(left: Value, search: Search, quantifier: str, end: int) -> Leaf:
+    """`left matches pattern`."""
+    def pairs(env: Env) -> Iterator[bool]:
+        return (search(value) for value in left.values(env))
+
+    def column(arrays: Arrays) -> Bools:
+        raise NotIndexed
+    return Leaf(left.keys, left.ready, pairs, column, quantifier == "all", left.each, start=left.start, end=end)
+
+
+def membership(left: Value, items: Sequence[Value | tuple[Value, Value]], quantifier: str, end: int) -> Leaf:
+    """`left in {items}`; a pair is a closed range."""
+    equal = [(_order("==", left, one), one) for one in items if isinstance(one, Value)]
+    spans = [(_order(">=", left, one[0]), one[0], _order("<=", left, one[1]), one[1]) for one in items if isinstance(one, tuple)]
+    others = [one for _, one in equal] + [one for _, low, _, high in spans for one in (low, high)]
+    plain = all(one.constant for _, one in equal) and not any(isinstance(one.values({})[0], Network) for _, one in equal)
+    known = frozenset(one.values({})[0] for _, one in equal) if plain else frozenset()
+
+    def inside(value: Any, env: Env) -> bool:
+        if plain:
+            if value in known:
+                return True
+        elif any(test(value, b) for test, one in equal for b in one.values(env)):
+            return True
+        return any(any(above(value, b) for b in low.values(env)) and any(below(value, b) for b in high.values(env)) for above, low, below, high in spans)
+
+    def pairs(env: Env) -> Iterator[bool]:
+        return (inside(value, env) for value in left.values(env))
+
+    def column(arrays: Arrays) -> Bools:
+        found = []
+        for one in left.array(arrays):
+            hit = np.zeros(one.shape, np.bool_)
+            for _, item in equal:
+                for other in item.array(arrays):
+                    hit |= one == other
+            for _, low, _, high in spans:
+                for a in low.array(arrays):
+                    for b in high.array(arrays):
+                        hit |= (one >= a) & (one <= b)
+            found.append(hit)
+        return _joined(found, quantifier == "all")
+    keys = left.keys.union(*(one.keys for one in others))
+
+    def ready(env: Env) -> bool:
+        return left.ready(env) and (constants or all(one.ready(env) for one in others))
+    constants = all(one.constant for one in others)
+    return Leaf(keys, ready, pairs, column, quantifier == "all", left.each and constants, start=left.start, end=end)
+
+
+def _joined(found: Sequence[Array], every: bool) -> Bools:
+    out: Bools = found[0]
+    for one in found[1:]:
+        out = out & one if every else out | one
+    return out
+
+
+def _order(base: str, left: Value, right: Value) -> Callable[[Any, Any], bool]:
+    """The comparison of two values; a network counts in the bits of its mask alone."""
+    compare = COMPARE[base]
+    if left.kind not in ("ipv4", "ipv6"):
+        return compare
+
+    def masked(a: Any, b: Any) -> bool:
+        mask = -1
+        if isinstance(b, Network):
+            b, mask = b
+        if isinstance(a, Network):
+            a, other = a
+            mask &= other
+        return bool(compare(a & mask, b & mask))
+    return masked
+
+
+def _contains(a: Any, b: Any) -> bool:
+    return bool(b) and b in a

@@ -1,0 +1,128 @@
+"""The fields that a filter may name: type, meaning, and what it takes to read one.
+
+The table is made from the specs of all layers and decoders before a byte is read. `Reach` says how far a packet has to be read for a field; the
+index columns answer some fields before that (`indexed`).
+"""
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from captures import exchange
+from captures.output.names import COLUMNS, known
+from protocols import link
+from protocols.fields import Spec
+from protocols.registry import Registry
+
+__all__ = ["FieldName", "Names", "Reach", "kind_of"]
+
+ALIASES = {"zk": "zookeeper"}
+STATELESS = frozenset((
+    "tcp.srcport", "tcp.dstport", "tcp.port", "tcp.stream", "tcp.len", "tcp.seq_raw", "tcp.ack_raw", "tcp.hdr_len", "tcp.flags",
+    "tcp.window_size_value", "tcp.checksum", "tcp.checksum.status", "tcp.urgent_pointer", "tcp.options", "tcp.option_kind", "tcp.option_len",
+    "tcp.payload", "tcp",
+))
+"""TCP's fields that one packet tells; so are those below `tcp.flags.` and `tcp.options.`"""
+BEHIND = frozenset(("data", "data.data", "frame.protocols", "tcp.reassembled_in", "_ws.malformed", "_ws.short", "pv.incomplete"))
+"""Fields that may stand in any layer: the whole packet is read."""
+BITS = {f"{sign}int{bits}": (bits, sign == "") for bits in (8, 16, 24, 32, 40, 48, 56, 64, 128) for sign in ("", "u")} | {"frame": (32, False)}
+
+
+class Reach(IntEnum):
+    """How far a packet is read for a field, the cheapest first."""
+
+    LOWER = 0       # the layers up to TCP and UDP, each packet on its own
+    STREAM = 1      # TCP with what its stream tells
+    MESSAGE = 2     # the messages that end in the packet: their headers, pairs and words
+    TREE = 3        # the fields of these messages
+    ROW = 4         # the packet list's line
+    PACKET = 5      # everything
+
+
+def kind_of(spec: Spec) -> str:
+    """The kind of value, of which only one compares with another: int, bool, string, bytes, ether, ipv4, ipv6, time, duration, double, protocol, none."""
+    return "int" if spec.type in BITS else spec.type
+
+
+@dataclass(frozen=True, slots=True)
+class FieldName:
+    """A field by its filter name. `protocol` is the filter name of the protocol that it belongs to."""
+
+    name: str
+    spec: Spec
+    protocol: str
+    reach: Reach
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.spec)
+
+    @property
+    def bounds(self) -> tuple[int, int] | None:
+        """The least and greatest value of a whole number."""
+        if self.spec.type not in BITS:
+            return None
+        bits, signed = BITS[self.spec.type]
+        return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+    @property
+    def several(self) -> bool:
+        """Whether every packet has the field more than once: it stands for both ends."""
+        return self.name.endswith((".addr", ".port")) and self.reach is Reach.LOWER
+
+    @property
+    def per_message(self) -> bool:
+        return self.reach is Reach.MESSAGE and (self.name == "pv" or self.name.startswith("pv."))
+
+
+class Names(Mapping[str, FieldName]):
+    """All fields by name; aliases (`zk.` for `zookeeper.`) are found, but not listed."""
+
+    def __init__(self, registry: Registry) -> None:
+        lower = {name for name, _ in link.PROTOCOLS} - {"data"}
+        decoders = {decoder.name for decoder in registry.decoders()}
+        own = {spec.name for spec in exchange.SPECS}
+        self.decoders = decoders
+        self._fields: dict[str, FieldName] = {}
+        for name, (spec, protocol) in known(registry).items():
+            self._fields[name] = FieldName(name, spec, protocol, _reach(name, lower, decoders, own))
+
+    def __getitem__(self, name: str) -> FieldName:
+        found = self._fields.get(name)
+        if found is None:
+            root, dot, rest = name.partition(".")
+            found = self._fields[ALIASES.get(root, root) + dot + rest]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def similar(self, name: str) -> str | None:
+        """The name most like one that does not exist."""
+        lowered = name.lower()
+        if lowered in self:
+            return lowered
+        root, _, _ = lowered.partition(".")
+        near = [one for one in self._fields if one.startswith(root + ".")] if root in self else list(self._fields)
+        found = difflib.get_close_matches(lowered, near, 1, 0.7) or difflib.get_close_matches(lowered, list(self._fields), 1, 0.8)
+        return found[0] if found else None
+
+
+def _reach(name: str, lower: set[str], decoders: set[str], own: set[str]) -> Reach:
+    root, _, rest = name.partition(".")
+    if name in COLUMNS or (root == "_ws" and rest.startswith("col.")):
+        return Reach.ROW
+    if name in BEHIND:
+        return Reach.PACKET
+    if name in own or name in decoders:
+        return Reach.MESSAGE
+    if root in decoders:
+        return Reach.TREE
+    if root == "tcp" and name not in STATELESS and not name.startswith(("tcp.flags.", "tcp.options.")):
+        return Reach.STREAM
+    return Reach.LOWER if root in lower else Reach.PACKET

@@ -1,0 +1,349 @@
+"""Finding the packets that a filter shows: a generator that can be stopped at any step and tells how far it has come.
+
+Block by block the index says yes, no or maybe. What may match is read in batches of about a tenth of a second, no further than each test needs and
+only where the tests before it left the question open; what was read is kept with the capture for the filters to come.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captures.capture import Capture
+from captures.filter.compiled import Filter, furthest
+from captures.filter.indexed import BLOCK, Block, Structure, Verdict
+from captures.filter.kept import Kept
+from captures.filter.logic import All, Flip, Leaf, Logic, Some
+from captures.filter.names import FieldName, Reach
+from captures.filter.reading import Reader, Wanted
+from captures.filter.values import NotIndexed
+
+__all__ = ["FilterRun", "Store"]
+
+Array = NDArray[Any]
+Bools = NDArray[np.bool_]
+
+STEP = 0.1
+"""Seconds that one step may take."""
+FIRST_BATCH = 64
+LARGEST_BATCH = 65_536
+MOST_KEPT = 40_000_000
+"""Values kept of all fields together; beyond it, those of other filters are forgotten."""
+MESSAGES = "pv"
+FEW = 100
+"""Distinct values that are tested one by one."""
+
+
+class Store:
+    """What was learned of one capture: the structure of its packets, and values by field key."""
+
+    def __init__(self, capture: Capture) -> None:
+        self.structure = Structure(capture._index)
+        self.reader = Reader(capture)
+        self.kept: dict[str, Kept] = {}
+        self.forced = dict(capture._forced)
+        self.indexed = 0
+
+    @classmethod
+    def of(cls, capture: Capture) -> Store:
+        """The capture's store; a new one when streams are decoded differently, or more packets have come to streams that were read."""
+        store = STORES.get(capture)
+        if store is None or store.forced != capture._forced or store.indexed != len(capture):
+            store = STORES[capture] = cls(capture)
+            store.indexed = len(capture)
+        return store
+
+
+STORES: WeakKeyDictionary[Capture, Store] = WeakKeyDictionary()
+
+
+@dataclass(slots=True)
+class Batch:
+    """Packets being decided, as rows: a row a packet, or a row a message (`ordinal`) where the filter speaks of messages."""
+
+    block: Block
+    packets: Array
+    place: Array
+    ordinal: Array | None
+    verdicts: dict[Leaf, Verdict]
+
+
+class FilterRun:
+    """One filter over one capture, as far as it is indexed now. Iterating yields the indices of matching packets in ascending order, some at a time
+    (perhaps none), after each step; `done` of `total` packets are decided. `reference` is the selected packet, for `${field}`."""
+
+    def __init__(self, capture: Capture, filter_: Filter, first: int = 0, last: int | None = None, reference: int | None = None) -> None:
+        self.filter = filter_
+        self.first = first
+        self.total = len(capture) if last is None else min(last, len(capture))
+        self.done = first
+        self.found = 0
+        """Packets that matched so far."""
+        self._index = capture._index
+        self._store = Store.of(capture)
+        self._wanted = self._groups()
+        self._passing: dict[str, dict[int, list[Any]]] = {}
+        self._tables: dict[Leaf, tuple[Bools, Bools]] = {}
+        self._addresses: dict[Leaf, tuple[Bools, Bools]] = {}
+        self._size = FIRST_BATCH
+        own = set(filter_.fields) | {MESSAGES}
+        if sum(kept.size for kept in self._store.kept.values()) > MOST_KEPT:
+            self._store.kept = {key: kept for key, kept in self._store.kept.items() if key in own}
+        self._reference: dict[str, list[Any]] = {"$" + name: self._selected(name, reference) for name in filter_.references}
+
+    def __iter__(self) -> Iterator[Array]:
+        filter_ = self.filter
+        for low in range(self.first - self.first % BLOCK, self.total, BLOCK):
+            start, high = max(low, self.first), min(low + BLOCK, self.total)
+            block = Block(self._index, self._store.structure, filter_.fields, start, high, self._addresses)
+            yes, maybe = block.judge(filter_.logic)
+            candidates = np.flatnonzero(maybe) + start if maybe is not None else np.zeros(0, np.int64)
+            verdicts: dict[Leaf, Verdict] = {}
+            at = 0
+            while at < len(candidates):
+                chunk = candidates[at : at + self._size]
+                at += len(chunk)
+                began = time.perf_counter()
+                matching = chunk[self._decide(block, chunk, verdicts)]
+                self._passing.clear()
+                end = high if at >= len(candidates) else int(chunk[-1]) + 1
+                sure = np.flatnonzero(yes[self.done - start : end - start]) + self.done
+                yield self._step(np.union1d(sure, matching) if len(sure) else matching, end)
+                self._adapt(time.perf_counter() - began, len(chunk))
+            if self.done < high:
+                yield self._step(np.flatnonzero(yes[self.done - start :]) + self.done, high)
+
+    def matches(self, packet: int) -> bool:
+        """Whether one packet is shown."""
+        block = Block(self._index, self._store.structure, self.filter.fields, packet, packet + 1, self._addresses)
+        yes, maybe = block.judge(self.filter.logic)
+        if maybe is None or not maybe[0]:
+            return bool(yes[0])
+        found = bool(self._decide(block, np.array([packet]), {})[0])
+        self._passing.clear()
+        return found
+
+    def _step(self, matching: Array, end: int) -> Array:
+        self.done = end
+        self.found += len(matching)
+        return matching
+
+    def _adapt(self, seconds: float, size: int) -> None:
+        if size >= self._size and seconds < STEP / 2:
+            self._size = min(self._size * 2, LARGEST_BATCH)
+        elif seconds > STEP * 2:
+            self._size = max(self._size // 2, FIRST_BATCH)
+
+    # reading
+
+    def _groups(self) -> dict[Reach, Wanted]:
+        """The fields that are read together, by reach."""
+        filter_ = self.filter
+        groups: dict[Reach, dict[str, FieldName]] = {}
+        for key, field in filter_.fields.items():
+            if not key.startswith("$"):
+                groups.setdefault(field.reach, {})[key] = field
+        if filter_.per_message:
+            some = next(field for field in filter_.fields.values() if field.per_message)
+            groups[Reach.MESSAGE].setdefault(MESSAGES, FieldName(MESSAGES, some.spec, MESSAGES, Reach.MESSAGE))
+        return {reach: Wanted(fields, filter_.layers, filter_.present) for reach, fields in groups.items()}
+
+    def _name(self, key: str) -> str:
+        """What the values of a key are kept under."""
+        return "?" + key if key in self.filter.present else key
+
+    def _keeps(self, key: str, wanted: Wanted) -> bool:
+        return key in wanted.present or wanted.fields[key].kind not in ("bytes", "protocol")
+
+    def _ensure(self, reach: Reach, packets: Array) -> None:
+        """Read the fields of one reach in these packets (ascending) where they were not read yet."""
+        wanted = self._wanted[reach]
+        missing = np.zeros(0, np.int64)
+        for key in wanted.fields:
+            if self._keeps(key, wanted):
+                unread = self._store.kept.setdefault(self._name(key), Kept()).unread(packets)
+            else:
+                passing = self._passing.setdefault(key, {})
+                unread = np.array([packet for packet in packets.tolist() if packet not in passing], np.int64)
+            missing = unread if not len(missing) else np.union1d(missing, unread) if len(unread) else missing
+        if not len(missing):
+            return
+        read = self._store.reader.read(reach, wanted, missing)
+        numbers = missing.tolist()
+        for key, lists in read.items():
+            if self._keeps(key, wanted):
+                kept = self._store.kept[self._name(key)]
+                fresh = kept.unread(missing)
+                if len(fresh) == len(missing):
+                    kept.add(missing, lists)
+                else:
+                    place = np.searchsorted(missing, fresh).tolist()
+                    kept.add(fresh, [lists[k] for k in place])
+            else:
+                self._passing[key].update(zip(numbers, lists, strict=True))
+
+    def _selected(self, name: str, reference: int | None) -> list[Any]:
+        """The values of a field in the selected packet."""
+        if reference is None:
+            return []
+        field = self.filter.fields["$" + name]
+        found = self._store.reader.read(field.reach, Wanted({name: field}, {}, frozenset()), np.array([reference]))
+        return [value for value in found[name][0] if value is not None]
+
+    # deciding
+
+    def _decide(self, block: Block, packets: Array, verdicts: dict[Leaf, Verdict]) -> Bools:
+        """Which of the packets match."""
+        place, ordinal = np.arange(len(packets)), None
+        if self.filter.per_message:
+            self._ensure(Reach.MESSAGE, packets)
+            counts = np.maximum(self._store.kept[MESSAGES].counts(packets), 1)
+            place = np.repeat(place, counts)
+            ordinal = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+        batch = Batch(block, packets, place, ordinal, verdicts)
+        truth = self._truth(self.filter.logic, batch, np.arange(len(place)))
+        out = np.zeros(len(packets), np.bool_)
+        out[place[truth]] = True
+        return out
+
+    def _truth(self, logic: Logic, batch: Batch, rows: Array) -> Bools:
+        """Which of the rows match."""
+        if isinstance(logic, Leaf):
+            return self._leaf(logic, batch, rows)
+        if isinstance(logic, Flip):
+            return ~self._truth(logic.part, batch, rows)
+        if isinstance(logic, (All, Some)):
+            stop = isinstance(logic, Some)
+            out = np.full(len(rows), not stop)
+            live = np.arange(len(rows))
+            for part in sorted(logic.parts, key=lambda one: furthest(one, self.filter.fields)):
+                truth = self._truth(part, batch, rows[live])
+                out[live[truth == stop]] = stop
+                live = live[truth != stop]
+                if not len(live):
+                    break
+            return out
+        odd = np.zeros(len(rows), np.bool_)
+        for part in logic.parts:
+            odd ^= self._truth(part, batch, rows)
+        return odd
+
+    def _leaf(self, leaf: Leaf, batch: Batch, rows: Array) -> Bools:
+        if leaf not in batch.verdicts:
+            batch.verdicts[leaf] = batch.block.judge(leaf)
+        yes, maybe = batch.verdicts[leaf]
+        place = batch.place[rows]
+        offset = batch.packets[place] - batch.block.low
+        out: Bools = yes[offset]
+        if maybe is None:
+            return out
+        left = np.flatnonzero(maybe[offset])
+        if not len(left):
+            return out
+        out = out.copy()
+        if batch.ordinal is not None and any(self.filter.fields[key].per_message for key in leaf.keys if not key.startswith("$")):
+            out[left] = self._of_messages(leaf, batch, rows[left])
+        elif batch.ordinal is not None:
+            once, inverse = np.unique(place[left], return_inverse=True)
+            out[left] = self._of_packets(leaf, batch.packets[once])[inverse]
+        else:
+            out[left] = self._of_packets(leaf, batch.packets[place[left]])
+        return out
+
+    def _of_packets(self, leaf: Leaf, packets: Array) -> Bools:
+        """One test, all occurrences of a packet together."""
+        for reach in sorted({self.filter.fields[key].reach for key in leaf.keys if not key.startswith("$")}):
+            self._ensure(reach, packets)
+        key = next(iter(leaf.keys))
+        kept = self._store.kept.get(self._name(key))
+        if leaf.each and len(leaf.keys) == 1 and kept is not None and key not in self._passing:
+            slots = kept.slots(packets)
+            if leaf.exists:
+                return np.asarray(slots.counts > 0)
+            some, every = self._table(leaf, key, kept)
+            out: Bools
+            if leaf.every:
+                out = np.asarray(slots.counts > 0)
+                out[slots.position[~every[slots.codes]]] = False
+            else:
+                out = np.zeros(len(packets), np.bool_)
+                out[slots.position[some[slots.codes]]] = True
+            return out
+        columns = {key: self._lists(key, packets) for key in leaf.keys}
+        return np.fromiter((leaf.holds({key: lists[k] for key, lists in columns.items()}) for k in range(len(packets))), np.bool_, len(packets))
+
+    def _lists(self, key: str, packets: Array) -> Sequence[list[Any]]:
+        """The values of a key, a list a packet."""
+        if key.startswith("$"):
+            return [self._reference[key]] * len(packets)
+        passing = self._passing.get(key)
+        if passing is not None:
+            return [passing[packet] for packet in packets.tolist()]
+        kept = self._store.kept[self._name(key)]
+        slots = kept.slots(packets)
+        values = [kept.distinct[code] for code in slots.codes.tolist()]
+        ends = np.cumsum(slots.counts).tolist()
+        return [values[end - count : end] for end, count in zip(ends, slots.counts.tolist(), strict=True)]
+
+    def _of_messages(self, leaf: Leaf, batch: Batch, rows: Array) -> Bools:
+        """One test, a message at a time: fields of messages have their value in this message, other fields those of the packet."""
+        assert batch.ordinal is not None
+        packets, ordinal = batch.packets[batch.place[rows]], batch.ordinal[rows]
+        fields = self.filter.fields
+        if leaf.each and len(leaf.keys) == 1:
+            key = next(iter(leaf.keys))
+            kept = self._store.kept[self._name(key)]
+            codes = kept.nth(packets, ordinal)
+            some, every = self._table(leaf, key, kept)
+            truth = np.append(every if leaf.every else some, False)
+            there = np.append(np.array([value is not None for value in kept.distinct], np.bool_), False)
+            return np.asarray(truth[codes] & there[codes])
+        columns: dict[str, Sequence[list[Any]]] = {}
+        once, inverse = np.unique(packets, return_inverse=True)
+        for key in leaf.keys:
+            if not key.startswith("$") and fields[key].per_message:
+                kept = self._store.kept[self._name(key)]
+                codes = kept.nth(packets, ordinal).tolist()
+                columns[key] = [[kept.distinct[code]] if code >= 0 and kept.distinct[code] is not None else [] for code in codes]
+            else:
+                if not key.startswith("$"):
+                    self._ensure(fields[key].reach, once)
+                lists = self._lists(key, once)
+                columns[key] = [lists[k] for k in inverse.tolist()]
+        return np.fromiter((leaf.holds({key: lists[k] for key, lists in columns.items()}) for k in range(len(rows))), np.bool_, len(rows))
+
+    def _table(self, leaf: Leaf, key: str, kept: Kept) -> tuple[Bools, Bools]:
+        """For each distinct value of a field: whether the test holds for some, and for every result of it."""
+        some, every = self._tables.get(leaf, (np.zeros(0, np.bool_), np.zeros(0, np.bool_)))
+        fresh = kept.distinct[len(some):]
+        if fresh:
+            more = self._outcomes(leaf, key, fresh)
+            some, every = self._tables[leaf] = np.append(some, more[0]), np.append(every, more[1])
+        return some, every
+
+    def _outcomes(self, leaf: Leaf, key: str, values: list[Any]) -> tuple[Bools, Bools]:
+        """The same for values that were not seen yet: numbers all at once."""
+        if len(values) > FEW and self.filter.fields[key].kind in ("int", "duration", "time", "double") and None not in values:
+            try:
+                numbers = np.array(values)
+                if numbers.dtype.kind in "if":
+                    both = np.broadcast_to(leaf.column({key: [numbers]}), len(values))
+                    return both, both
+            except (NotIndexed, OverflowError):
+                pass
+        outcomes = [self._outcome(leaf, {key: [value]}) for value in values]
+        return np.array([one[0] for one in outcomes], np.bool_), np.array([one[1] for one in outcomes], np.bool_)
+
+    @staticmethod
+    def _outcome(leaf: Leaf, env: dict[str, list[Any]]) -> tuple[bool, bool]:
+        if not leaf.ready(env):
+            return False, False
+        results = list(leaf.pairs(env))
+        return any(results), all(results)
+
+
