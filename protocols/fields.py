@@ -135,6 +135,15 @@ class Field:
         return self.start + self.length
 
     @property
+    def begin(self) -> int:
+        """Where the field begins together with the length that may stand before it."""
+        made = self._children
+        if isinstance(made, int):
+            return self.start - made
+        first = made[0] if isinstance(made, list) and made else None
+        return first.start if first is not None and first.length and first.view == self.view and first.start < self.start else self.start
+
+    @property
     def fields(self) -> Sequence[Field]:
         """The children, made on first use."""
         made = self._children

@@ -87,3 +87,11 @@ def test_a_packet_is_its_row_its_tree_and_its_bytes(capture):
 
 def test_an_empty_capture_prints_nothing():
     assert list(text(None, ())) == []
+
+
+def test_a_tree_leaves_out_what_a_message_has_not():
+    capture = Capture(demo())
+    capture.index()
+    lines = list(tree_lines(capture.packet(20).layers))     # a request that was answered OK
+    assert any("[Operation: create]" in line for line in lines)
+    assert not any("[Error:" in line for line in lines)

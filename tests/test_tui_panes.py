@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from test_tui_screens import PACKETS, Session, run
 
+from captures.capture import Capture
 from protocols.fields import Field, Spec
+from tui.cli import demo
 from tui.field_tree import FieldTree, covering
 from tui.hex_view import HexView
 from tui.packet_list import PacketList
@@ -98,3 +100,13 @@ def test_the_smallest_field_is_found_in_a_long_list_and_before_its_bits() -> Non
     flags = Field(THING, 1, 0, 1, 0, [Field(bit, True, 0, 1)])
     assert covering([Field(LIST, None, 0, 4, 0, [flags])], 0, 0) == ("x.list", "x.thing")
     assert covering([flags], 1, 0) is None
+
+
+def test_the_length_before_a_string_is_found_by_its_bytes() -> None:
+    """`create /app` of the demo: the path's length stands in bytes 78-81 of frame 21, the path in 82-85 (by the reference layout of create)."""
+    capture = Capture(demo())
+    capture.index()
+    layers = capture.packet(20).layers
+    for offset, name in ((78, "zookeeper.path_len"), (81, "zookeeper.path_len"), (82, "zookeeper.path"), (85, "zookeeper.path")):
+        found = covering(layers, 0, offset)
+        assert found is not None and found[-1] == name

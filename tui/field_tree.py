@@ -57,7 +57,7 @@ def nodes(fields: Sequence[Field], above: Path, numbers: range | None = None) ->
             return
         times = seen.get(field.name, 0)
         seen[field.name] = times + 1
-        if numbers is None or number >= numbers.start:
+        if (numbers is None or number >= numbers.start) and not field.absent:
             yield Node(field, (*above, field.name if not times else f"{field.name}#{times}"))
 
 
@@ -71,6 +71,12 @@ def below(node: Node) -> Iterator[Node]:
             yield Node(node.field, (*node.path, f"#{start}"), range(start, min(start + PAGE, len(fields))))
     else:
         yield from nodes(fields, node.path)
+
+
+def repeats(field: Field, part: Field) -> bool:
+    """Whether `part`, a child, only says again or splits into bits what `field` has as its value."""
+    same = (part.start, part.length) == (field.start, field.length)
+    return field.spec.type not in ("none", "protocol") and bool(part.spec.mask or same)
 
 
 def covering(layers: Sequence[Field], view: int, offset: int) -> Path | None:
@@ -87,9 +93,9 @@ def covering(layers: Sequence[Field], view: int, offset: int) -> Path | None:
             rank = (field.length, -node.depth)
             if best is None or rank < best[0]:
                 best = rank, node.path
-        if node.opens and (inside or field.view != view or not field.length) and visits < MOST_VISITS:
-            has_value = field.spec.type not in ("none", "protocol")
-            stack.extend([child for child in below(node) if not (has_value and (child.field.spec.mask or child.field.length == field.length))][::-1])
+        near = inside or field.view != view or field.begin <= offset < field.end
+        if node.opens and (near or not field.length) and visits < MOST_VISITS:
+            stack.extend([child for child in below(node) if not repeats(field, child.field)][::-1])
     return best[1] if best else None
 
 

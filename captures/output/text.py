@@ -52,13 +52,13 @@ def relative_time(nanoseconds: int) -> str:
 
 
 def tree_lines(fields: Sequence[Field]) -> Iterator[str]:
-    """The tree, a line a field, four blanks a level."""
+    """The tree, a line a field, four blanks a level; without what only says that there is no value."""
     stack = [(one, "") for one in reversed(fields)]
     while stack:
         one, indent = stack.pop()
         yield indent + one.text
         deeper = indent + INDENT
-        stack.extend([(child, deeper) for child in reversed(one.fields)])
+        stack.extend([(child, deeper) for child in reversed(one.fields) if not child.absent])
 
 
 def dump_lines(views: Sequence[View]) -> Iterator[str]:
