@@ -140,3 +140,15 @@ def test_standard_error_may_go_to_a_file_and_gets_no_picture(tmp_path: Path) -> 
         os.write(terminal.master, b"q")
         assert terminal.exit_status() == 0
     assert log.read_bytes() == b""
+
+
+def test_the_first_rows_come_before_the_application() -> None:
+    """Frame 1 of the demo goes from port 55752 to 2181 (tshark); its row is drawn from the index alone, in the alternate screen."""
+    with Terminal([sys.executable, "-m", "protoview", "--demo"]) as terminal:
+        terminal.wait_for("55752 → 2181 [SYN]")
+        early = bytes(terminal.sent)
+        assert early.startswith(b"\x1b[?1049h")
+        terminal.wait_for("● indexed")
+        terminal.press(b"q")
+        assert terminal.exit_status() == 0
+        assert b"\x1b[?1049l" in terminal.sent[len(early):]

@@ -102,5 +102,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _screens(file: Path, options: argparse.Namespace) -> int:
-    from tui import app, headless
-    return app.run(headless.open_capture(file, options), mouse=not options.no_mouse)
+    from tui import first_rows, headless
+    capture = headless.open_capture(file, options)
+    drawn = first_rows.draw(file)
+    try:
+        from tui import app
+        return app.run(capture, mouse=not options.no_mouse)
+    except BaseException:
+        if drawn:
+            first_rows.withdraw()
+        raise
