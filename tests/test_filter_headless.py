@@ -68,3 +68,13 @@ def test_what_cannot_be_saved_is_an_error(arguments: tuple[str, ...]) -> None:
     done = protoview(str(MIXED), *arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_any_path_in_a_bson_document_is_a_field():
+    """What the client's find commands name, told two ways: by the document's bytes and by the words of the exchange."""
+    file = ROOT / "tests" / "data" / "mongodb" / "mongodb-pymongo4.20-ferretdb1.24-crud.pcap.gz"
+    frames = [
+        subprocess.run([sys.executable, "-m", "protoview", file, "-Y", text, "-T", "fields", "-e", "frame.number"], cwd=ROOT, capture_output=True, text=True).stdout
+        for text in ('mongo.doc.find == "orders"', 'pv.op == "find" && pv.target == "shop.orders" && pv.kind == "request"')
+    ]
+    assert frames[0] == frames[1] != ""

@@ -85,6 +85,7 @@ class Names(Mapping[str, FieldName]):
         decoders = {decoder.name for decoder in registry.decoders()}
         own = {spec.name for spec in exchange.SPECS}
         self.decoders = decoders
+        self._prefixes = {prefix: decoder.name for decoder in registry.decoders() for prefix in decoder.prefixes}
         self._fields: dict[str, FieldName] = {}
         for name, (spec, protocol) in known(registry).items():
             self._fields[name] = FieldName(name, spec, protocol, _reach(name, lower, decoders, own))
@@ -93,8 +94,17 @@ class Names(Mapping[str, FieldName]):
         found = self._fields.get(name)
         if found is None:
             root, dot, rest = name.partition(".")
-            found = self._fields[ALIASES.get(root, root) + dot + rest]
+            found = self._fields.get(ALIASES.get(root, root) + dot + rest) or self._below(name)
+        if found is None:
+            raise KeyError(name)
         return found
+
+    def _below(self, name: str) -> FieldName | None:
+        """A name that only the bytes make, below a prefix that its decoder states. Its type is not known before: it compares as text."""
+        for prefix, protocol in self._prefixes.items():
+            if name.startswith(prefix) and len(name) > len(prefix):
+                return FieldName(name, Spec(name, name.removeprefix(prefix), "string"), protocol, Reach.TREE)
+        return None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
