@@ -139,9 +139,11 @@ class Index:
         table = self.tcp if kind == PacketKind.TCP else self.udp
         whole = len(rows) == end - start
         at: Any = slice(start, end) if whole else rows + start
-        here: Any = slice(None) if whole else rows      # a slice copies nothing
-        own = Segments(_ends(chunk.src[here], c.sport[at]), _ends(chunk.dst[here], c.dport[at]), rows + start, c.flags[at], c.seq[at], c.ack[at],
-                       chunk.mute[here])
+
+        def of(column: Array) -> Array:
+            return column if whole else column.take(rows)
+        sport, dport, flags, seq, ack = (of(column[start:end]) for column in (c.sport, c.dport, c.flags, c.seq, c.ack))
+        own = Segments(_ends(of(chunk.src), sport), _ends(of(chunk.dst), dport), rows + start, flags, seq, ack, of(chunk.mute))
         if not inner:
             c.sd[at] = table.number(own)
             return

@@ -42,8 +42,8 @@ class PairTable:
         """The ids (int64) of the pairs (a[i], b[i]), and where the ids not seen before first stand (positions, ascending)."""
         hashed = self._hash(a, b)
         slot = self._first_slot(hashed)
-        ids: Array = self._slots[slot].astype(np.int64)
-        misses = np.flatnonzero((ids < 0) | (self.a[ids] != a) | (self.b[ids] != b))
+        ids: Array = self._slots.take(slot).astype(np.int64)         # take is faster than an index
+        misses = np.flatnonzero((ids < 0) | (self.a.take(ids) != a) | (self.b.take(ids) != b))
         if not len(misses):
             return ids, misses
         fresh = []
@@ -210,7 +210,7 @@ class StreamTable:
         return pair, turned, births
 
     def _numbered(self, stream: Array, turned: Array) -> Array:
-        both: Array = stream * 2 + (turned != self._turned[stream])
+        both: Array = stream * 2 + (turned != self._turned.take(stream))
         return both
 
     def _open(self, births: Array, pair: Array, turned: Array, packet: Array) -> None:
@@ -267,7 +267,7 @@ class TcpStreams(StreamTable):
         self._learn(some, pair, turned, apart)
         if apart is None:
             self._open(births, pair, turned, some.packet)
-            return self._numbered(self._current[pair], turned)
+            return self._numbered(self._current.take(pair), turned)
         order = np.flatnonzero(apart)
         order = order[np.argsort(pair[order], kind="stable")]
         change = np.ones(len(order), np.bool_)  # where in `order` another stream starts: with each pair, and where streams open
@@ -293,7 +293,7 @@ class TcpStreams(StreamTable):
 
     def _learn(self, some: Segments, pair: Array, turned: Array, apart: Array | None) -> None:
         """Note the bases of the pairs that get no other stream in this chunk (those not `apart`)."""
-        lacking = self._lacking[pair] & ~some.mute
+        lacking = self._lacking.take(pair) & ~some.mute
         both = (some.flags & (SYN | ACK)) == SYN | ACK
         if apart is not None:
             lacking &= ~apart

@@ -23,7 +23,8 @@ import psutil
 from make_capture import frames, write
 from terminal import ROOT, Terminal
 
-PROTOVIEW = [sys.executable, "-m", "protoview"]
+SCRIPT = Path(sys.executable).with_name("protoview")
+PROTOVIEW = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "protoview"]
 INDEXED = re.compile(r"● indexed(?! \d)")
 BUDGET_BYTES, BUDGET_KEY = 72, 0.050
 
