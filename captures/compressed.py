@@ -70,6 +70,9 @@ class Spool(Mapped):
                     raise CaptureError(f"no room for decompressing in {tempfile.gettempdir()}: {error.strerror}") from error
                 room >>= 1
 
+    def ahead(self, start: int, length: int) -> None:
+        """Nothing is there before it is decompressed."""
+
     def fill(self, end: int) -> int:
         """Decompress until `end` bytes are there, or the end, or what stops it; `wrong` then says what that was."""
         end = min(end, self.size)

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
 
+import numpy as np
+
+LARGE = 1 << 20
 PAGE = mmap.ALLOCATIONGRANULARITY
 
 
@@ -27,6 +31,13 @@ class Mapped:
     def share(self, position: int) -> float:
         """How much of the file, 0.0 - 1.0, was read when the reader stands at `position`."""
         return position / self.size
+
+    def ahead(self, start: int, length: int) -> None:
+        """Have the pages from `start` on mapped by another thread, which touches each once: that alone is a good part of going through a file."""
+        end = min(start + length, self.size)
+        if end - start > LARGE:
+            pages = np.frombuffer(self.buffer, np.uint8)[start:end:PAGE]     # taken here: it keeps the buffer open while the thread reads
+            threading.Thread(target=pages.max, name="ahead", daemon=True).start()
 
     def drop(self, start: int, end: int) -> None:
         """Let go of the pages that lie wholly in [start, end); they are mapped again when somebody looks there."""

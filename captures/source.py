@@ -13,7 +13,7 @@ from mmap import mmap
 
 from captures.interface import Interface
 from captures.mapped import Mapped
-from captures.scan import Records
+from captures.scan import WINDOW, Records
 from protocols.printable import printable
 
 
@@ -85,6 +85,7 @@ class Source(ABC):
             if over.any():
                 self.first_longer = self.first_longer or self.count + int(over.argmax()) + 1
                 self.longer += int(over.sum())
+            self.data.ahead(self.position, WINDOW)
             yield from records.split()
             self.count += len(records.off)
             self.data.drop(behind, self.position)
