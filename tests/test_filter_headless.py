@@ -74,7 +74,8 @@ def test_any_path_in_a_bson_document_is_a_field():
     """What the client's find commands name, told two ways: by the document's bytes and by the words of the exchange."""
     file = ROOT / "tests" / "data" / "mongodb" / "mongodb-pymongo4.20-ferretdb1.24-crud.pcap.gz"
     frames = [
-        subprocess.run([sys.executable, "-m", "protoview", file, "-Y", text, "-T", "fields", "-e", "frame.number"], cwd=ROOT, capture_output=True, text=True).stdout
+        subprocess.run([sys.executable, "-m", "protoview", file, "-Y", text, "-T", "fields", "-e", "frame.number"],
+                       cwd=ROOT, capture_output=True, text=True).stdout
         for text in ('mongo.doc.find == "orders"', 'pv.op == "find" && pv.target == "shop.orders" && pv.kind == "request"')
     ]
     assert frames[0] == frames[1] != ""
