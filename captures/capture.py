@@ -67,8 +67,6 @@ class Capture:
         self._spent = (0.0, 0.0)
         self._warm = threading.Event()
         """Set when decoders and dissectors are loaded. What does not wait does not load them: the first rows come sooner."""
-        self.generation = 0
-        """Grows whenever a stream asked for without waiting has been read: pending rows may be taken anew."""
 
     @property
     def format(self) -> str:
@@ -325,7 +323,6 @@ class Capture:
 
     def _read_wanted(self) -> None:
         self._load()
-        self.generation += 1
         while True:
             with self._wake:
                 while not self._wanted:
@@ -333,5 +330,4 @@ class Capture:
                 number = self._wanted.pop()
             with self._lock:
                 self._make(number, len(self) - 1)
-            self.generation += 1
 

@@ -6,9 +6,10 @@ RFC 8878. A stream that grows beyond the limit is read up to there, and that is 
 """
 from __future__ import annotations
 
-import io
 import struct
 import zlib
+
+from protocols.codecs import CodecError, limited, lz4, zstd
 
 __all__ = ["CodecError", "decompress", "limit_for"]
 
@@ -22,10 +23,6 @@ XERIAL = b"\x82SNAPPY\0"
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
 
 
-class CodecError(Exception):
-    """The bytes are not what the codec says that they are."""
-
-
 def limit_for(size: int, budget: int) -> int:
     """How many bytes `size` compressed bytes may become, with `budget` left for the whole message."""
     return max(0, min(MOST, budget, max(FREE, RATIO * size)))
@@ -33,22 +30,10 @@ def limit_for(size: int, budget: int) -> int:
 
 def decompress(codec: int, data: bytes, limit: int, old_lz4: bool = False) -> tuple[bytes, bool]:
     """The content of `data`, and whether it is whole: False when it was cut at `limit` bytes. Raises `CodecError`."""
-    try:
-        if codec == 1:
-            made = _gzip(data, limit)
-        elif codec == 2:
-            made = _snappy(data, limit)
-        elif codec == 3:
-            made = _lz4(data, limit, old_lz4)
-        elif codec == 4:
-            made = _zstd(data, limit)
-        else:
-            raise CodecError(f"codec {codec} is not defined")
-    except CodecError:
-        raise
-    except Exception as fault:  # every codec library has its own exceptions
-        raise CodecError(str(fault) or type(fault).__name__) from fault
-    return (made, True) if len(made) <= limit else (made[:limit], False)
+    read = {1: _gzip, 2: _snappy, 3: lz4, 4: zstd}.get(codec)
+    if read is None:
+        raise CodecError(f"codec {codec} is not defined")
+    return limited(read, _mend_lz4(data) if read is lz4 and old_lz4 and data.startswith(LZ4_MAGIC) else data, limit)
 
 
 def _gzip(data: bytes, limit: int) -> bytes:
@@ -86,59 +71,12 @@ def _snappy(data: bytes, limit: int) -> bytes:
     return bytes(made)
 
 
-def _lz4(data: bytes, limit: int, old: bool) -> bytes:
-    import lz4.frame
-
-    if old and data.startswith(LZ4_MAGIC):
-        data = _mend_lz4(data)
-    made, left = bytearray(), data
-    while left and len(made) <= limit:
-        one = lz4.frame.LZ4FrameDecompressor()
-        made += one.decompress(left, max_length=limit + 1 - len(made))
-        while not one.eof and not one.needs_input and len(made) <= limit:
-            made += one.decompress(b"", max_length=limit + 1 - len(made))
-        if not one.eof:
-            if len(made) <= limit:
-                raise CodecError("the LZ4 frame ends too early")
-            break
-        left = one.unused_data or b""
-    return bytes(made)
-
-
-def _zstd(data: bytes, limit: int) -> bytes:
-    import zstandard
-
-    with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(io.BytesIO(data), read_across_frames=True) as stream:
-        made = bytearray()
-        while len(made) <= limit and (piece := stream.read(min(1 << 20, limit + 1 - len(made)))):
-            made += piece
-    return bytes(made)
-
-
 def _mend_lz4(data: bytes) -> bytes:
     """The frame with the header checksum that the format asks for: byte 1 of XXH32 over the descriptor, without the magic number."""
+    import xxhash
+
     if len(data) < 7:
         return data
     flags = data[4]
     end = 6 + (8 if flags & 8 else 0) + (4 if flags & 1 else 0)
-    return data[:end] + bytes([_xxh32(data[4:end]) >> 8 & 0xFF]) + data[end + 1:]
-
-
-def _xxh32(data: bytes) -> int:
-    """XXH32 with seed 0 of fewer than 16 bytes."""
-    def turn(value: int, by: int) -> int:
-        value &= 0xFFFF_FFFF
-        return (value << by | value >> 32 - by) & 0xFFFF_FFFF
-
-    one, two, three, four, five = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1
-    value = five + len(data)
-    at = 0
-    while at + 4 <= len(data):
-        value = turn(value + int.from_bytes(data[at:at + 4], "little") * three, 17) * four
-        at += 4
-    for byte in data[at:]:
-        value = turn(value + byte * five, 11) * one
-    value &= 0xFFFF_FFFF
-    value = (value ^ value >> 15) * two & 0xFFFF_FFFF
-    value = (value ^ value >> 13) * three & 0xFFFF_FFFF
-    return value ^ value >> 16
+    return data[:end] + bytes([xxhash.xxh32_intdigest(data[4:end]) >> 8 & 0xFF]) + data[end + 1:]
