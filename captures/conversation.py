@@ -1,26 +1,29 @@
 """A TCP stream as messages: put in order, recognised, cut, each header read once, responses paired with requests.
 
 Everything is made in one go when the conversation is asked for: both directions are cut into messages, these are merged in the order in which
-they were complete, and one loop of a few microseconds a message reads headers and pairs. Words and bytes of a message are made on demand.
-No decoder's mistake gets out of here: its text becomes the message's info.
+they were complete, headers are read (as columns where the decoder can, else one by one), and responses paired. All of it is kept as columns;
+objects, words and bytes of a message are made on demand. No decoder's mistake gets out of here: its text becomes the message's info.
 """
 from __future__ import annotations
 
 import gc
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from captures.framing import Cut, Window, cut
+from captures.messages import Messages, Pdu
 from captures.model import Piece
-from captures.pairing import Pairing
+from captures.pairing import Keys, pair
 from captures.reassembly import ACK, reassemble
 from captures.recognition import gather, opener, ranking, recognise
 from protocols.decoder import Decoder, Header, Kind, Match, Message, Side, Status, Summary
 from protocols.fields import printable
+from protocols.heads import KINDS, Headers, Heads
 
 if TYPE_CHECKING:
     from captures.index import Index
@@ -29,30 +32,11 @@ __all__ = ["Conversation", "Hole", "Pdu"]
 
 OPENING = 4096
 KEPT_SUMMARIES = 4096
+FEW = 64
+"""Messages from which columns are faster than reading one by one."""
+NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 ALONE = {Kind.REQUEST: Status.NO_RESPONSE, Kind.RESPONSE: Status.ORPHAN}
 """What a message is without the peer that its key (or its place in the order) promises."""
-
-
-@dataclass(slots=True, eq=False)
-class Pdu:
-    """A message. `row` is its number in the conversation, in order of completion; `side` the direction bit; `start` its stream offset,
-    `length` what it declares, `have` how many of these bytes are there without a gap. `packet` is where it is complete (where its
-    last byte without a gap lies when it is cut off), `first_packet` where its first byte lies; indices from 0."""
-
-    row: int
-    side: int
-    from_client: bool
-    start: int
-    length: int
-    have: int
-    header: Header
-    packet: int
-    first_packet: int
-    peer: Pdu | None = None
-
-    @property
-    def complete(self) -> bool:
-        return self.have >= self.length
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +61,18 @@ class Conversation:
         self.directions = reassemble(index, stream)
         self.decoder: Decoder | None = None
         self.match: Match | None = None
-        self.pdus: list[Pdu] = []
+        self.pdus: Sequence[Pdu] = []
         """The messages in the order in which they were complete."""
         self.holes: list[Hole] = []
         self.faults: dict[int, str] = {}
         """Rows of messages whose header the decoder failed to read, with its error."""
-        self._starts: tuple[list[int], list[int]] = ([], [])
-        self._rows: tuple[list[int], list[int]] = ([], [])
+        self.messages: Messages | None = None
+        """The same as columns; None without messages."""
+        self._by_side: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._holes_by_side: tuple[list[Hole], list[Hole]] = ([], [])
-        self._packets: list[int] = []
-        self._ordered = False
+        self._headers: dict[int, Header] = {}
+        self._sides: list[Side] = []
+        self._session: object = None
         self._summaries: dict[int, Summary] = {}
         self._opening = gather(index, stream, self.directions)
         self.client_side = opener(index, stream)
@@ -95,7 +81,7 @@ class Conversation:
         if found is not None:
             self.decoder, self.match = found
             self.client_side ^= self.match.client
-            # a million objects that all stay need no search for garbage: it would take longer than making them
+            # headers that all stay need no search for garbage: it would take longer than making them
             collecting = gc.isenabled()
             gc.disable()
             try:
@@ -107,17 +93,37 @@ class Conversation:
     def _read(self, decoder: Decoder) -> None:
         """Cut both directions, read the headers in order of completion, and pair."""
         openings = [one.read(one.runs()[0][0], OPENING) if one.runs() else b"" for one in self.directions]
-        sides = [Side(side == self.client_side, self.directions[side].from_start, openings[side], openings[1 - side]) for side in (0, 1)]
-        cuts = [cut(direction, decoder, side) for direction, side in zip(self.directions, sides, strict=True)]
-        self._headers(decoder, sides, [one.window for one in cuts], self._merged(cuts))
+        self._sides = [Side(side == self.client_side, self.directions[side].from_start, openings[side], openings[1 - side]) for side in (0, 1)]
+        cuts = [cut(direction, decoder, side) for direction, side in zip(self.directions, self._sides, strict=True)]
         for side, one in enumerate(cuts):
             holes = [Hole(side, start, end, self.directions[side].packet_at(start), reason) for start, end, reason in one.holes]
             self._holes_by_side[side].extend(holes)
         self.holes = sorted(self._holes_by_side[0] + self._holes_by_side[1], key=lambda hole: hole.packet)
+        order, (side_of, start, length, have, packet, first, broken) = self._merged(cuts)
+        count = len(order)
+        if not count:
+            return
+        windows = [one.window for one in cuts]
+        heads = self._heads(decoder, cuts, order, side_of, start, have, length) if decoder.by_columns and count >= FEW else None
+        known = decoder.headers(heads) if heads is not None else None
+        if known is None:
+            heads = None
+            known = Headers(np.zeros(count, np.uint8), np.zeros(count, np.int64), np.zeros(count, np.bool_), np.arange(count))
+        keys, rows = Keys(known.key, known.keyed), known.single
+        keys.numbered[rows] = False
+        self._one_by_one(decoder, windows, zip(*(one[rows].tolist() for one in (np.arange(count), side_of, start, have)), strict=True), known.kind, keys)
 
-    def _merged(self, cuts: list[Cut]) -> tuple[list[int], ...]:
-        """The messages of both directions in order of completion: side, start, length, have, packet, first packet, and whether bytes
-        are missing or belong to no message right before it."""
+        def answers(response: int, request: int) -> bool:
+            return self._acknowledges(int(first[response]), int(side_of[request]), int(start[request] + have[request]))
+        peer = pair(side_of, known.kind, packet, keys, decoder.ordered, np.flatnonzero(broken), answers)
+        self.pdus = self.messages = Messages(self.client_side, side_of, start, length, have, packet, first, known.kind, peer, heads, self._header)
+        for side in (0, 1):
+            mine = np.flatnonzero(side_of == side)
+            self._by_side.append((mine, start[mine]))
+
+    def _merged(self, cuts: list[Cut]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+        """The order of completion of the messages of side 0 and then side 1, and their columns in this order: side, start, length, have,
+        packet, first packet, and whether bytes are missing or belong to no message right before it."""
         columns = []
         for side, (direction, one) in enumerate(zip(self.directions, cuts, strict=True)):
             start, length, have = (np.array(values, np.int64) for values in (one.start, one.length, one.have))
@@ -126,62 +132,95 @@ class Conversation:
             columns.append((np.full(len(start), side), start, length, have, direction.all_done_at(start + have), direction.packets_at(start), broken))
         merged = [np.concatenate(both) for both in zip(*columns, strict=True)]
         order = np.lexsort((merged[1], merged[4]))
-        return tuple(column[order].tolist() for column in merged)
+        return order, [column[order] for column in merged]
 
-    def _headers(self, decoder: Decoder, sides: list[Side], windows: list[Window], merged: tuple[list[int], ...]) -> None:
+    def _heads(self, decoder: Decoder, cuts: list[Cut], order: NDArray[np.int64], side: NDArray[np.int64], start: NDArray[np.int64],
+               have: NDArray[np.int64], length: NDArray[np.int64]) -> Heads:
+        """The first bytes of all messages."""
+        assert decoder.framing is not None
+        width = decoder.framing.head
+        head = np.zeros((len(order), width), np.uint8)
+        there = np.zeros(len(order), np.bool_)
+        base = 0
+        for one in cuts:
+            for at, found in one.heads:
+                head[base + at:base + at + len(found)] = found
+                there[base + at:base + at + len(found)] = True
+            base += len(one.start)
+        head, there = head[order], there[order]
+        for row in np.flatnonzero(~there).tolist():
+            data = cuts[side[row]].window.take(int(start[row]), min(width, int(have[row])))
+            head[row, :len(data)] = np.frombuffer(data, np.uint8)
+        return Heads(head, have, length, side == self.client_side)
+
+    def _one_by_one(self, decoder: Decoder, windows: list[Window], rows: Iterable[tuple[int, int, int, int]], kinds: NDArray[np.uint8],
+                    keys: Keys) -> None:
+        """Read the headers of some messages, (row, side, start, have) each, in order."""
+        sides = self._sides
         first_sides = [replace(side, first=True) for side in sides]
         first_at = [direction.runs()[0][0] if direction.runs() else 0 for direction in self.directions]
-        client = self.client_side
-        pairing = Pairing(decoder.ordered, self._answers)
-        ask, answer, read, most = pairing.request, pairing.response, decoder.header, decoder.header_bytes
-        request, response, oneway = Kind.REQUEST, Kind.RESPONSE, Kind.ONEWAY
-        session = decoder.session()
-        self._ordered = decoder.ordered
-        pdus, starts, rows = self.pdus, self._starts, self._rows
-        for row, (side, start, length, have, packet, first, broken) in enumerate(zip(*merged, strict=True)):
+        read, most, headers = decoder.header, decoder.header_bytes, self._headers
+        session = self._session = decoder.session()
+        for row, side, start, have in rows:
             seen = have if have < most else most
             window = windows[side]
             at = start - window.base
             if at < 0 or start + seen > window.end:
                 at = window.seek(start, seen)
-            if broken:
-                pairing.broken(side, packet)
             try:
                 header = read(window.data, at, at + seen, first_sides[side] if start == first_at[side] else sides[side], session)
-                pdu = Pdu(row, side, side == client, start, length, have, header, packet, first)
-                kind = header.kind
-                if kind is request or kind is oneway:
-                    ask(pdu)
-                elif kind is response:
-                    answer(pdu)
+                kinds[row] = NUMBERS[header.kind]
+                key = header.key
+                if type(key) is int and -1 << 63 <= key < 1 << 63:
+                    keys.number[row] = key
+                    keys.numbered[row] = True
+                elif key is not None:
+                    hash(key)
+                    keys.other[row] = key
+                if header.more:
+                    keys.more.add(row)
             except Exception as fault:  # a decoder's own mistake (no header, a key that has no hash) must not end the program
-                pdu = Pdu(row, side, side == client, start, length, have, Header(Kind.EVENT), packet, first)
+                header = Header(Kind.EVENT)
+                kinds[row] = NUMBERS[Kind.EVENT]
                 self.faults[row] = f"{type(fault).__name__}: {fault}"
-            pdus.append(pdu)
-            starts[side].append(start)
-            rows[side].append(row)
-        self._packets = merged[4]
+            headers[row] = header
 
-    def _answers(self, response: Pdu, request: Pdu) -> bool:
-        """Whether the packet of `response` acknowledges the bytes of `request`."""
-        columns, base = self.index.columns, self.directions[request.side].raw_base
-        if base is None or not int(columns.flags[response.first_packet]) & ACK:
+    def _header(self, pdu: Pdu) -> Header:
+        """A message's header, read now where it was read as part of a column."""
+        found = self._headers.get(pdu.row)
+        if found is None:
+            assert self.decoder is not None
+            data = self.directions[pdu.side].read(pdu.start, min(pdu.have, self.decoder.header_bytes))
+            try:
+                found = self.decoder.header(data, 0, len(data), self._sides[pdu.side], self._session)
+            except Exception as fault:  # a decoder's own mistake must not end the program
+                self.faults[pdu.row] = f"{type(fault).__name__}: {fault}"
+                found = self._headers[pdu.row] = Header(pdu.kind)
+        return found
+
+    def _acknowledges(self, packet: int, side: int, end: int) -> bool:
+        """Whether a packet acknowledges the bytes of `side` up to stream offset `end`."""
+        columns, base = self.index.columns, self.directions[side].raw_base
+        if base is None or not int(columns.flags[packet]) & ACK:
             return False
-        return (int(columns.ack[response.first_packet]) - (base + request.start + request.have)) & 0xFFFFFFFF < 0x80000000
+        return (int(columns.ack[packet]) - (base + end)) & 0xFFFFFFFF < 0x80000000
 
     # by packet
 
     def of_packet(self, packet: int) -> list[Pdu]:
         """The messages that are complete (or cut off) in a packet, in order."""
-        return self.pdus[bisect_left(self._packets, packet):bisect_right(self._packets, packet)]
+        if self.messages is None:
+            return []
+        low, high = (int(self.messages.packet.searchsorted(packet, edge)) for edge in ("left", "right"))
+        return self.messages[low:high]
 
     def covering(self, packet: int) -> Pdu | None:
         """The message to which the packet's last byte belongs, when it is complete in another packet."""
-        for side, direction in enumerate(self.directions):
+        for direction, (rows, starts) in zip(self.directions, self._by_side, strict=False):
             for _, end in reversed(direction.in_packet(packet)):
-                at = bisect_right(self._starts[side], end - 1) - 1
+                at = int(starts.searchsorted(end - 1, "right")) - 1
                 if at >= 0:
-                    pdu = self.pdus[self._rows[side][at]]
+                    pdu = self.pdus[int(rows[at])]
                     if pdu.packet != packet and end <= pdu.start + pdu.have:
                         return pdu
         return None
@@ -241,7 +280,7 @@ class Conversation:
         Negative where the answer began before the request was complete, or capture order is skewed."""
         if pdu.peer is None:
             return None
-        request, response = (pdu, pdu.peer) if pdu.header.kind is not Kind.RESPONSE else (pdu.peer, pdu)
+        request, response = (pdu, pdu.peer) if pdu.kind is not Kind.RESPONSE else (pdu.peer, pdu)
         ts = self.index.columns.ts
         return int(ts[response.first_packet]) - int(ts[request.packet])
 
@@ -252,7 +291,7 @@ class Conversation:
         mine = self._described(pdu)
         if pdu.peer is not None:
             other = self._described(pdu.peer)
-            request, response = (other, mine) if pdu.header.kind is Kind.RESPONSE else (mine, other)
+            request, response = (other, mine) if pdu.kind is Kind.RESPONSE else (mine, other)
             return Summary(
                 mine.op or request.op, mine.target or request.target, mine.endpoint or request.endpoint, mine.id or request.id,
                 response.status, response.code, response.error, mine.info, response.soft, request.waits or response.waits,
@@ -260,8 +299,8 @@ class Conversation:
         if mine.status in (None, Status.OK):
             if not pdu.complete:
                 return replace(mine, status=Status.TRUNCATED)
-            if pdu.header.kind in ALONE and (self._ordered or pdu.header.key is not None):
-                return replace(mine, status=ALONE[pdu.header.kind])
+            if pdu.kind in ALONE and ((self.decoder is not None and self.decoder.ordered) or pdu.header.key is not None):
+                return replace(mine, status=ALONE[pdu.kind])
         return mine
 
     def summary_text(self, pdu: Pdu) -> str:
@@ -275,7 +314,7 @@ class Conversation:
         words = self.summary(pdu)
         status = words.status
         if status in (Status.CLIENT_ERROR, Status.SERVER_ERROR):
-            if pdu.peer is not None and pdu.header.kind is not Kind.RESPONSE:
+            if pdu.peer is not None and pdu.kind is not Kind.RESPONSE:
                 return ""
             return "note" if words.soft else "error"
         if not pdu.complete or status is Status.NO_RESPONSE:
@@ -304,7 +343,7 @@ class Conversation:
             except Exception as mistake:  # a decoder's own mistake must not end the program
                 fault = f"{type(mistake).__name__}: {mistake}"
             else:
-                if not pdu.complete and words.status in (None, Status.OK) and pdu.header.kind is Kind.RESPONSE:
+                if not pdu.complete and words.status in (None, Status.OK) and pdu.kind is Kind.RESPONSE:
                     words = replace(words, status=Status.TRUNCATED)
                 return words if words.info.isprintable() else replace(words, info=printable(words.info))
         return Summary(op=pdu.header.op, info=printable(f"{pdu.have:,} bytes; the decoder failed: {fault}"))

@@ -1,8 +1,8 @@
 """Where messages start and end: a direction of a stream cut by its decoder's framing.
 
-Where the decoder declares a length field, a tight loop hops from message to message; else, and for a direction's first
-message, `Decoder.frame` is asked with as many bytes as it wants. At every message the decoder must accept the bytes. Where it
-does not, after a gap, and where the start was not captured, the next message is searched for (`Cutter.search`): the
+Where the decoder declares a length field, a tight loop hops from message to message, block by block, and the decoder must accept the start
+of each (of all at once, where it can); else, and for a direction's first message, `Decoder.frame` is asked with as many bytes as it
+wants. Where it does not accept, after a gap, and where the start was not captured, the next message is searched for (`Cutter.search`): the
 start of each piece of the stream, then the bytes inside it, up to SEARCH bytes a hole and SEARCH_ALL a direction (SEARCH, where
 no length field is declared); beyond that only the starts of pieces. A candidate counts when its message is followed by another
 one, or ends where the run ends, or lies in pieces of its own; the longer the chain, the better. What is skipped is a hole.
@@ -13,14 +13,18 @@ resume there. Every byte is looked at a bounded number of times, whatever the by
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, repeat
+from struct import Struct
 
 import numpy as np
+from numpy.typing import NDArray
 
 from captures.reassembly import Direction
 from protocols.decoder import MORE, REFUSED, TO_END, Decoder, Framing, Side
+from protocols.heads import Heads
 
 __all__ = ["Cut", "Window", "cut"]
 
@@ -37,6 +41,10 @@ CANDIDATE_LOOK = 1 << 16
 READ_AHEAD = 1 << 18
 WHOLE = 1 << 22
 """A direction up to this size is read at once."""
+FIRST_BLOCK, LARGEST_BLOCK = 32, 1 << 16
+"""Messages that are hopped over before the decoder is asked about them: few at first, so that bytes that are none cost little."""
+UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
+"""Size of a length field -> code of `struct`."""
 
 AFTER_GAP = "no message starts here after missing bytes"
 BEFORE_FIRST = "before the first message that starts in the capture"
@@ -80,10 +88,12 @@ class Cut:
     `window` is what the bytes were read with: of a small direction it holds all."""
 
     window: Window
-    start: list[int] = field(default_factory=list)
-    length: list[int] = field(default_factory=list)
-    have: list[int] = field(default_factory=list)
+    start: array[int] = field(default_factory=lambda: array("q"))
+    length: array[int] = field(default_factory=lambda: array("q"))
+    have: array[int] = field(default_factory=lambda: array("q"))
     holes: list[tuple[int, int, str]] = field(default_factory=list)
+    heads: list[tuple[int, NDArray[np.uint8]]] = field(default_factory=list)
+    """(number of the first message, first bytes of this one and of those behind it), where the decoder was asked about many at once."""
 
 
 def cut(direction: Direction, decoder: Decoder, side: Side) -> Cut:
@@ -109,6 +119,8 @@ class Cutter:
         self.framing = decoder.framing_for(side)
         self.window = Window(direction)
         self.head = self.framing.head if self.framing else HEAD
+        if self.framing is not None:
+            self.number = _numbers(self.framing)
         self.out = Cut(self.window)
         self.at = 0
         self.last_end = direction.runs()[-1][1] if direction.runs() else 0
@@ -223,34 +235,58 @@ class Cutter:
 
     def hop(self, framing: Framing, end: int) -> None:
         """The loop for whole messages with a declared length field; stops at the first one that is not whole, or refused."""
-        starts: list[int] = []
-        lengths: list[int] = []
-        accepts, side, head, add, least, most = self.decoder.accepts, self.side, self.head, framing.add, max(1, framing.least), framing.most
-        offset, order, field_end = framing.offset, framing.order, framing.offset + framing.size
-        need = max(head, field_end)
-        at = self.at
-        number, window = int.from_bytes, self.window
-        found, measured = starts.append, lengths.append
+        need = max(self.head, framing.offset + framing.size)
+        number, offset, add, least, most = self.number, framing.offset, framing.add, max(1, framing.least), framing.most
+        window, out, block, more = self.window, self.out, FIRST_BLOCK, True
+        while more and end - self.at >= need:
+            now = window.seek(self.at, need)
+            data, base = window.data, window.base
+            last = min(window.end, end) - base - need
+            found = array("q")
+            keep = found.append
+            for _ in repeat(None, block):
+                if now > last:
+                    break
+                length = number(data, now + offset)[0] + add
+                if not least <= length <= most:
+                    more = False
+                    break
+                keep(now)
+                now += length
+            if now > end - base:
+                now = found.pop()
+                more = False
+            starts = np.frombuffer(found, np.int64)
+            count = self.accepted(data, starts, now)
+            if count < len(starts):
+                starts, now, more = starts[:count], int(starts[count]), False
+            out.start.frombytes((starts + base).tobytes())
+            lengths = np.diff(starts, append=now).tobytes()
+            out.length.frombytes(lengths)
+            out.have.frombytes(lengths)
+            self.at = base + now
+            block = min(block * 4, LARGEST_BLOCK)
+
+    def accepted(self, data: bytes, starts: NDArray[np.int64], end: int) -> int:
+        """How many of the messages of `data` that start there, one behind the other up to `end`, the decoder accepts."""
+        if self.decoder.by_columns and len(starts) >= FIRST_BLOCK:
+            rows = np.ndarray((len(data) - self.head + 1,), f"V{self.head}", data, strides=(1,))[starts]
+            head, length = rows.view(np.uint8).reshape(len(starts), self.head), np.diff(starts, append=end)
+            count = self.decoder.accepted(Heads(head, length, length, np.full(len(starts), self.side.from_client)), self.side)
+            if count is not None:
+                self.out.heads.append((len(self.out.start), head[:count]))
+                return count
+        accepts, side, head_size = self.decoder.accepts, self.side, self.head
+        count = 0
         try:
-            while end - at >= need:
-                now = window.seek(at, need)
-                data, base, last = window.data, window.base, min(window.end, end) - window.base - need
-                stop = end - base
-                while now <= last:
-                    length = number(data[now + offset:now + field_end], order) + add
-                    if not least <= length <= most or now + length > stop or not accepts(data[now:now + head], side):
-                        return
-                    found(base + now)
-                    measured(length)
-                    now += length
-                at = base + now
-        finally:
-            if starts:
-                self.at = starts[-1] + lengths[-1]
-                out = self.out
-                out.start += starts
-                out.length += lengths
-                out.have += lengths
+            for start in starts.tolist():
+                if not accepts(data[start:start + head_size], side):
+                    break
+                count += 1
+        except Exception:  # those before it count; it comes again when this one is asked about alone
+            if not count:
+                raise
+        return count
 
     # finding the next one
 
@@ -336,6 +372,13 @@ class Cutter:
             if count > 0:
                 plausible = _plausible(framing, data, min(count, end - low, FIRST_LOOK * 16))
                 yield from (low + at for at in plausible)
+
+
+def _numbers(framing: Framing) -> Callable[[bytes, int], tuple[int]]:
+    """The function that reads the length field at a place, as `struct` does."""
+    if framing.size in UNSIGNED:
+        return Struct((">" if framing.order == "big" else "<") + UNSIGNED[framing.size]).unpack_from  # type: ignore[return-value]
+    return lambda data, at: (int.from_bytes(data[at:at + framing.size], framing.order),)
 
 
 def _length(framing: Framing, data: bytes) -> int:

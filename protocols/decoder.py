@@ -14,9 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from protocols.fields import Field, Spec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from protocols.heads import Headers, Heads, Known
 
 __all__ = ["CLAIM", "MORE", "REFUSED", "TO_END", "Decoder", "Framing", "Header", "Kind", "Match", "Message", "Opening", "Side", "Status", "Summary", "View"]
 
@@ -193,10 +199,16 @@ class Decoder:
     prefixes: ClassVar[tuple[str, ...]] = ()
     """Starts of field names that are made while reading, as `mongo.doc.` for the elements of documents by their path. A name that starts with one
     of them is known, although `specs` cannot list it: its type is that of the values that it meets, and may differ from field to field."""
+    frames: ClassVar[tuple[Spec, Spec] | None] = None
+    """Wireshark's fields for the frame of a response's request and the frame of a request's response, where it has them; `captures` fills them in."""
     header_bytes: ClassVar[int] = 4096
     """How many bytes of a message `header` is given at most."""
     ordered: ClassVar[bool] = False
     """Responses pair with requests in order, not by key."""
+    by_columns: ClassVar[bool] = False
+    """`accepted` and `headers` are there: the decoder judges and reads many messages at once. Needs a `framing` with a `head` that is a multiple of 8."""
+    heads_tell: ClassVar[frozenset[str]] = frozenset()
+    """The fields that `known` knows, by filter name."""
 
     def specs(self) -> Iterable[Spec]:
         """Every field that `dissect` can yield, the protocol's own first."""
@@ -226,6 +238,19 @@ class Decoder:
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Any) -> Header:
         """Kind, key and operation of the message `data[start:end]` (`data` may hold only the message's first `header_bytes`)."""
+        raise NotImplementedError
+
+    def accepted(self, heads: Heads, side: Side) -> int | None:
+        """How many of the first messages of one direction, one behind the other, `accepts` would take; None: ask it one by one."""
+        return None
+
+    def headers(self, heads: Heads) -> Headers | None:
+        """What `header` says of all messages of a connection (in order of completion); None: read them one by one."""
+        return None
+
+    def known(self, name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+        """What the heads tell of a field of `heads_tell`, exactly as `dissect` would yield it. `peer` has the row of the message that each one is
+        paired with, or -1."""
         raise NotImplementedError
 
     def describe(self, message: Message) -> Summary:

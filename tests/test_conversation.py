@@ -191,8 +191,8 @@ def test_messages_are_found_by_packet() -> None:
     assert conversation.of_packet(middle) == []
     assert [pdu.header.key for pdu in conversation.of_packet(last)] == [1, 2]
     reassembled = conversation.of_packet(last)[0]
-    assert conversation.covering(first) is reassembled
-    assert conversation.covering(middle) is reassembled
+    assert conversation.covering(first) == reassembled
+    assert conversation.covering(middle) == reassembled
     assert conversation.covering(last) is None
     assert conversation.data(reassembled) == big
     assert conversation.pieces(reassembled) == [(0, 50, first, FRAME_HEAD + 9), (50, 40, middle, FRAME_HEAD), (90, 19, last, FRAME_HEAD)]
@@ -387,7 +387,7 @@ def test_any_bytes_are_read_without_an_exception(parts: list[tuple[int, int, byt
     conversation = Conversation(StandIn(segments), 0, [kind()], kind())  # type: ignore[arg-type]
     for pdu in conversation.pdus:
         assert isinstance(pdu, Pdu)
-        assert pdu.peer is None or pdu.peer.peer is pdu
+        assert pdu.peer is None or pdu.peer.peer == pdu
         conversation.summary(pdu)
         conversation.severity(pdu)
         assert len(conversation.data(pdu)) == pdu.have == sum(piece.length for piece in conversation.pieces(pdu))

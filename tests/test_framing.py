@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_in import SYN, Lines, Segment, StandIn, Toy, line, toy
 
-from captures.framing import Cut, Window, cut
+from captures.framing import Window, cut
 from captures.reassembly import Direction, reassemble
 from protocols.decoder import Decoder, Side
 
@@ -26,9 +27,20 @@ def side_of(one: Direction) -> Side:
     return Side(True, one.from_start, opening, b"")
 
 
-def cut_up(parts: list[tuple[int, bytes]], decoder: Decoder | None = None, syn: bool = True) -> Cut:
+@dataclass
+class Found:
+    """A `Cut` with lists."""
+
+    start: list[int]
+    length: list[int]
+    have: list[int]
+    holes: list[tuple[int, int, str]]
+
+
+def cut_up(parts: list[tuple[int, bytes]], decoder: Decoder | None = None, syn: bool = True) -> Found:
     one = direction(parts, syn)
-    return cut(one, decoder or Toy(), side_of(one))
+    found = cut(one, decoder or Toy(), side_of(one))
+    return Found(found.start.tolist(), found.length.tolist(), found.have.tolist(), found.holes)
 
 
 def segmented(data: bytes, size: int) -> list[tuple[int, bytes]]:

@@ -165,7 +165,7 @@ def test_answers_to_requests_that_want_none_are_paired() -> None:
     """FerretDB answers requests with moreToCome."""
     answered = [pdu for one in conversations("mongodb-pymongo4.20-ferretdb1.24-w0answered") for pdu in one.pdus if pdu.header.kind is Kind.ONEWAY and pdu.peer]
     assert len(answered) == 7
-    assert all(pdu.peer is not None and pdu.peer.peer is pdu for pdu in answered)
+    assert all(pdu.peer is not None and pdu.peer.peer == pdu for pdu in answered)
 
 
 def test_chains_of_an_exhaust_cursor_belong_to_one_request_each() -> None:

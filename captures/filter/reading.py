@@ -6,7 +6,7 @@ time. Values come out in the form in which they are compared (addresses as numbe
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -151,25 +151,23 @@ class Reader:
             if reach is Reach.TREE and conversation.decoder.name not in wanted.roots:
                 continue
             place = dict(zip(packets[places].tolist(), places.tolist(), strict=True))
-            low, high = int(packets[places[0]]), int(packets[places[-1]])
+            pdus = _ending(conversation, packets[places])
             if reach is Reach.TREE:
-                self._trees(conversation, wanted, _between(conversation, low, high), place, out)
+                self._trees(conversation, wanted, pdus, place, out)
             else:
-                _messages(conversation, wanted, [pdu for pdu in _between(conversation, low, high) if pdu.packet in place], place, out)
+                _messages(conversation, wanted, pdus, place, out)
         return out
 
     def _conversation(self, packet: int) -> Conversation | None:
         read = self.capture._read(packet, True)
         return read.conversation if read is not None else None
 
-    def _trees(self, conversation: Conversation, wanted: Wanted, pdus: Iterator[Pdu], place: Mapping[int, int], out: Values) -> None:
+    def _trees(self, conversation: Conversation, wanted: Wanted, pdus: Sequence[Pdu], place: Mapping[int, int], out: Values) -> None:
         decoder = conversation.decoder
         assert decoder is not None
         ordinal: dict[int, int] = {}
         for pdu in pdus:
-            at = place.get(pdu.packet)
-            if at is None:
-                continue
+            at = place[pdu.packet]
             message = conversation.message(pdu)
             try:
                 fields: Sequence[Field] = decoder.dissect(message)
@@ -184,11 +182,10 @@ class Reader:
                 out[key][at].extend(values)
 
 
-def _between(conversation: Conversation, low: int, high: int) -> Iterator[Pdu]:
-    """The messages that end in packets `low` .. `high`."""
-    from bisect import bisect_left, bisect_right
-    numbers = conversation._packets
-    return iter(conversation.pdus[bisect_left(numbers, low):bisect_right(numbers, high)])
+def _ending(conversation: Conversation, packets: Array) -> list[Pdu]:
+    """The messages that end in these packets."""
+    messages = conversation.messages
+    return [] if messages is None else [messages[row] for row in messages.in_packets(packets).tolist()]
 
 
 def _collect(layers: Sequence[Field], wanted: Wanted, found: dict[str, list[Any]], part: Callable[[Field], Part],

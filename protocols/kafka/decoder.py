@@ -9,9 +9,13 @@ import struct
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
 from protocols.fields import Field, Spec
-from protocols.kafka import batches, describe, frames, internal, names, reader, recognise, sasl, schema, single
+from protocols.heads import Headers, Heads, Known
+from protocols.kafka import batches, columns, describe, frames, internal, names, reader, recognise, sasl, schema, single
 from protocols.kafka.frames import TEACHERS, TOKEN, Api
 from protocols.kafka.recognise import accepts as starts_message
 
@@ -73,7 +77,10 @@ class Kafka(Decoder):
     name = "kafka"
     title = "Apache Kafka"
     column = "Kafka"
+    by_columns = True
+    heads_tell = columns.TOLD
     ports = recognise.PORTS
+    frames = Spec("kafka.request_frame", "Request Frame", "frame"), Spec("kafka.response_frame", "Response Frame", "frame")
     framing = Framing(offset=0, size=4, order="big", add=4, head=recognise.HEAD, least=4, most=recognise.MOST + 4)
 
     def specs(self) -> Iterable[Spec]:
@@ -87,6 +94,18 @@ class Kafka(Decoder):
         return Session()
 
     accepts = staticmethod(starts_message)
+
+    def accepted(self, heads: Heads, side: Side) -> int | None:
+        expected = recognise.expected(side.opening if side.from_client else side.peer_opening)
+        if expected.bare:
+            return None
+        return columns.requests(heads) if side.from_client else columns.responses(heads, expected)
+
+    def headers(self, heads: Heads) -> Headers | None:
+        return columns.headers(heads)
+
+    def known(self, name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+        return columns.known(name, heads, peer)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
         if session.bare and self._is_token(data, start, end, side, session):

@@ -18,7 +18,7 @@ from protocols.kafka.frames import Api
 from protocols.kafka.layouts import reader
 from protocols.records import Malformed, Short, Source
 
-__all__ = ["HEAD", "MOST", "PORTS", "accepts", "is_request", "recognise"]
+__all__ = ["FAR", "HEAD", "MOST", "PORTS", "Expected", "accepts", "expected", "is_headless", "is_request", "recognise"]
 
 MOST = 104_857_600
 """`socket.request.max.bytes` of a broker; responses can be a little larger than what was asked for."""
@@ -91,6 +91,12 @@ def is_request(head: bytes) -> bool:
     return standing == KNOWN or size > 0
 
 
+def is_headless(head: bytes) -> bool:
+    """Whether the API and version of the request `head` have no client id."""
+    _, key, version = LENGTH_AND_API.unpack_from(head)
+    return _standing(key, version) == HEADLESS
+
+
 @lru_cache(maxsize=64)
 def _first_requests(opening: bytes) -> tuple[tuple[int, int, int], ...]:
     """(correlation id, API key, version) of the requests in the opening of the client's direction."""
@@ -126,7 +132,8 @@ class Expected(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _expected(client: bytes) -> Expected:
+def expected(client: bytes) -> Expected:
+    """What the opening of the client's direction says."""
     requests = _first_requests(client)
     if not requests:
         return Expected(0, UNSURE - 1, frozenset(), False, False)
@@ -139,11 +146,11 @@ def _expected(client: bytes) -> Expected:
 def accepts(head: bytes, side: Side) -> bool:
     """Whether a message can start with `head` in this direction."""
     if side.from_client:
-        return is_request(head) or (len(head) >= 4 and int.from_bytes(head[:4], "big") <= MOST and _expected(side.opening).bare)
+        return is_request(head) or (len(head) >= 4 and int.from_bytes(head[:4], "big") <= MOST and expected(side.opening).bare)
     if len(head) < 8:
-        return len(head) < 4 or 4 <= (length := int.from_bytes(head[:4], "big")) <= MOST or (length < 4 and _expected(side.peer_opening).bare)
+        return len(head) < 4 or 4 <= (length := int.from_bytes(head[:4], "big")) <= MOST or (length < 4 and expected(side.peer_opening).bare)
     length, correlation = LENGTH_AND_ID.unpack_from(head)
-    low, high, named, any_, bare = _expected(side.peer_opening)
+    low, high, named, any_, bare = expected(side.peer_opening)
     if not 4 <= length <= MOST:
         return bare and 0 <= length < 4
     return low <= correlation <= high or any_ or correlation >= FAR or correlation in named

@@ -9,10 +9,14 @@ import struct
 from collections.abc import Iterable, Sequence
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protocols.decoder import MORE, TO_END, Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
 from protocols.fields import Field, Spec, generated, printable
+from protocols.heads import Headers, Heads, Known
 from protocols.records import Layout, Malformed, parse, read
-from protocols.zookeeper import layouts, summary, words
+from protocols.zookeeper import columns, layouts, summary, words
 from protocols.zookeeper import recognise as signs
 from protocols.zookeeper import tables as t
 
@@ -54,6 +58,8 @@ class ZooKeeper(Decoder):
     name = "zookeeper"
     title = "Apache ZooKeeper"
     column = "ZooKeeper"
+    by_columns = True
+    heads_tell = frozenset({"zookeeper.xid", "pv.op"})
     ports = signs.PORTS
     framing = Framing(offset=0, size=4, order="big", add=4, head=48, least=signs.LEAST, most=signs.MOST)
 
@@ -72,6 +78,15 @@ class ZooKeeper(Decoder):
 
     def accepts(self, head: bytes, side: Side) -> bool:
         return signs.request_like(head) if side.from_client else signs.reply_like(head)
+
+    def accepted(self, heads: Heads, side: Side) -> int:
+        return columns.requests(heads) if side.from_client else columns.replies(heads)
+
+    def headers(self, heads: Heads) -> Headers | None:
+        return columns.headers(heads)
+
+    def known(self, name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+        return columns.known(name, heads, peer)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
         if side.from_client:

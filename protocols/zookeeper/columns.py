@@ -1,0 +1,77 @@
+"""ZooKeeper headers by columns: many frames judged and read at once.
+
+Ordinary requests and replies show in a few numbers at fixed places; every other frame (a handshake, an operation that few know, an xid out of the
+ordinary) is judged alone. The first frame of each direction has no header and is read alone; so is all of a connection that makes sessions itself.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.heads import EVENT, REQUEST, RESPONSE, Headers, Heads, Known
+from protocols.zookeeper import tables as t
+from protocols.zookeeper.layouts import REQUESTS
+from protocols.zookeeper.recognise import COMMON_XIDS, MOST, reply_like, request_like
+
+__all__ = ["headers", "known", "replies", "requests"]
+
+OPERATIONS = np.array(sorted(REQUESTS), np.int64)
+REPLY_HEADER = 16
+
+Bools = NDArray[np.bool_]
+
+
+def requests(heads: Heads) -> int:
+    """How many of the first frames can be a client's."""
+    length, xid, code = heads.number(0, ">i4"), heads.number(4, ">i4"), heads.number(8, ">i4")
+    place = np.minimum(OPERATIONS.searchsorted(code), len(OPERATIONS) - 1)
+    good = (length >= 8) & (length <= MOST - 4) & (xid > -16) & (xid != t.NOTIFICATION) & (xid < COMMON_XIDS) & (OPERATIONS[place] == code)
+    return _first_bad(heads, good, request_like)
+
+
+def replies(heads: Heads) -> int:
+    """How many of the first frames can be a server's."""
+    length, xid, zxid, code = heads.number(0, ">i4"), heads.number(4, ">i4"), heads.number(8, ">i8"), heads.number(16, ">i4")
+    good = (length >= REPLY_HEADER) & (length <= MOST - 4) & (xid > -16) & (zxid >= -1) & (code > -200) & (code <= 0)
+    return _first_bad(heads, good, reply_like)
+
+
+def _first_bad(heads: Heads, good: Bools, accepts: Callable[[bytes], bool]) -> int:
+    """The first frame that is neither good nor accepted."""
+    for row in np.flatnonzero(~good).tolist():
+        if not accepts(heads.head[row].tobytes()):
+            return int(row)
+    return len(heads)
+
+
+def headers(heads: Heads) -> Headers | None:
+    """Kinds and xids; None for a connection with a createSession, whose answer has no header."""
+    client = heads.client
+    xid, code = heads.number(4, ">i4"), heads.number(8, ">i4")
+    asked = client & (heads.have >= 12)
+    if (asked & (code == t.CREATE_SESSION)).any():
+        return None
+    single = heads.have < np.where(client, 12, 8)
+    for side in (client, ~client):
+        single[np.argmax(side)] = True
+    event = ~client & (xid == t.NOTIFICATION)
+    kind = np.where(client, REQUEST, np.where(event, EVENT, RESPONSE)).astype(np.uint8)
+    return Headers(kind, np.where(asked & (code == t.PING), t.PING_XID, xid), ~event, np.flatnonzero(single))
+
+
+def known(name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+    """The xid and the operation, of all frames but the first of each direction and what belongs to them."""
+    client, xid = heads.client, heads.number(4, ">i4")
+    sure = heads.have >= np.where(client, 12, 4 + REPLY_HEADER)
+    first = [int(np.argmax(side)) for side in (client, ~client)]
+    sure[first] = False
+    if name == "zookeeper.xid":
+        return Known(xid, sure.copy(), sure)
+    place = np.zeros(len(heads), np.int64)
+    code, place[client] = np.unique(heads.number(8, ">i4", client), return_inverse=True)
+    event = ~client & (xid == t.NOTIFICATION)
+    asked = np.where(client, np.arange(len(heads)), peer)
+    sure &= event | ((asked >= 0) & ~np.isin(asked, first))
+    return Known(np.where(event, len(code), place[asked]), sure, sure, [*(t.operation(one) for one in code.tolist()), "notification"])
