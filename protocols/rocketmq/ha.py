@@ -228,8 +228,12 @@ def _as_client(opening: Opening, client: int) -> Match | None:
         told = 0 <= size <= 12 * 4096 and size % 12 == 0 and 0 <= _I64(theirs, 8)[0] < FARTHEST
         told = told and all(flag in (0, 1) for flag in struct.unpack_from(">hh", mine, 4))
         return Match(90, "handshake of a slave and its master", client) if told else None
-    reports = [_I64(mine, at)[0] for at in range(0, len(mine) - 7, 8)][:256]
-    if not opening.from_start[client] or not opening.from_start[1 - client] or not reports or (opening.whole[client] and len(mine) % 8):
+    if not opening.from_start[client] or not opening.from_start[1 - client] or (opening.whole[client] and len(mine) % 8):
+        return None
+    if len(theirs) >= _PLAIN.size and plain_at(theirs, 0) is None:
+        return None
+    reports = [_I64(mine, at)[0] for at in range(0, min(len(mine) - 7, 8 * 256), 8)]
+    if not reports:
         return None
     if any(not 0 <= one < FARTHEST for one in reports) or any(b < a for a, b in pairwise(reports)):
         return None
