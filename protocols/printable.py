@@ -12,7 +12,7 @@ NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 
 def printable(text: str) -> str:
     """`text` with every character that could steer a terminal written as an escape."""
-    return UNPRINTABLE.sub(_escape, text)
+    return text if text.isprintable() else UNPRINTABLE.sub(_escape, text)  # quick for most texts: none of those characters is printable to Python
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -75,6 +75,12 @@ def test_flipped_and_cut_documents_end_as_a_tree(content: dict[str, object], dra
         assert not re.search("[\x00-\x1f\x7f-\x9f]", one.text)
 
 
+def test_every_field_says_where_it_begins() -> None:
+    data = peer.encode({"a": 1, "b": "x", "c": {"d": [2.5]}})
+    assert [one.begin for one in tree(data)] == [0, 4, 11, 20, len(data) - 1]
+    assert all(one.begin == one.start for one in walk(tree(data)))
+
+
 @pytest.mark.parametrize("text", [
     "0", "1", "-1", "1.5", "0.1", "123456789012345678901234567890.1234", "1E+3", "-9.999999999999999999999999999999999E+6144", "1E-6176", "0E-10", "-0",
     "0.000001", "1E-7", "Infinity", "-Infinity", "NaN", "12345678901234567", "5E+6111",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 pytest.importorskip("bson")
 
 import google_crc32c
+import zstandard
 from bson import Int64
 from mongodb_wire import (
     CLIENT,
@@ -133,6 +135,17 @@ def test_a_reply_is_an_error_when_the_server_meant_one(body: dict[str, object], 
     words = MONGO.describe(message(op_msg(body, response_to=7), False, request))
     assert (words.status, words.code, words.error) == (status, code, error)
     assert words.info.startswith("update shop.orders ←")
+
+
+def test_the_flags_of_a_large_compressed_message_are_seen_in_the_bytes_that_a_header_is_given() -> None:
+    """zstd's blocks hold up to 128 KiB, and nothing comes out of one before all of it is there."""
+    plain = op_msg({"insert": "orders", "documents": [{"note": Random(1).randbytes(200_000).hex()}], "$db": "shop"}, flags=2)
+    data = framed(2012, struct.pack("<iiB", 2013, len(plain) - 16, 3) + zstandard.compress(plain[16:]))
+    head = data[:MONGO.header_bytes]
+    assert len(head) < len(data)
+    asked, answered = (MONGO.header(head, 0, len(head), side, MONGO.session()) for side in (CLIENT, SERVER))
+    assert (asked.kind, asked.op) == (Kind.ONEWAY, "insert")
+    assert (answered.kind, answered.more) == (Kind.RESPONSE, True)
 
 
 def test_replies_of_an_exhaust_cursor_keep_the_key_of_their_request() -> None:

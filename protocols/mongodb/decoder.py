@@ -48,6 +48,8 @@ class MongoDB(Decoder):
     ports = frozenset({27017, 27018, 27019})
     prefixes = (document.PATHS,)
     framing = Framing(offset=0, size=4, order="little", add=0, head=48, least=16, most=t.LARGEST)
+    header_bytes = 25 + 18 + 3 + 131_072
+    """A compressed message's own fields, zstd's frame header and one block: nothing comes out of a block before all of it is there (RFC 8878)."""
 
     def specs(self) -> Iterable[Spec]:
         return (*layouts.specs(), *document.SPECS, *meaning.SPECS)

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from protocols import fields as f
 from protocols.fields import Field, Spec
-from protocols.mongodb import bson, masking, values
+from protocols.mongodb import bare, bson, masking, values
+from protocols.mongodb.bare import LENGTH, EndField, LengthField, NameField, TypeField
 from protocols.mongodb.bson import ARRAY, DOCUMENT, Element
 from protocols.mongodb.extjson import document_line
 from protocols.scalars import I32LE, Malformed, Reader, Short, Source
@@ -22,11 +23,9 @@ __all__ = ["PATHS", "SPECS", "Document", "document_fields"]
 PATHS = "mongo.doc."
 """What every element's filter name starts with."""
 DOC = Spec("mongo.doc", "BSON elements", about="Elements of documents by their path: mongo.doc.filter.status is the element status in the element filter")
-LENGTH = Spec("mongo.document.length", "Document length", "int32")
-END = Spec("mongo.document.end", "End of document", "uint8", base="hex")
 EMPTY = Spec("mongo.document.empty", "Empty document", "int32", about="The length of a document that has no elements")
 TOO_DEEP = Spec("mongo.document.recursion_exceeded", "Document nested too deep", "string")
-SPECS = (DOC, LENGTH, END, EMPTY, TOO_DEEP, *values.SPECS)
+SPECS = (DOC, EMPTY, TOO_DEEP, *bare.SPECS, *values.SPECS)
 
 FIELD_TYPES = {0x01: "double", 0x05: "bytes", 0x08: "bool", 0x09: "time", 0x10: "int32", 0x11: "time", 0x12: "int64", DOCUMENT: "none", ARRAY: "none"}
 COMMON = (0x02, DOCUMENT, ARRAY)
@@ -45,7 +44,7 @@ class Place:
     """What the elements of one document share. `path` is the document's filter name, `depth` how many documents it lies in; `secret` says that
     its command carries secrets."""
 
-    __slots__ = ("_inside", "array", "data", "depth", "known", "path", "secret", "view")
+    __slots__ = ("_inside", "array", "data", "depth", "known", "leaves", "path", "secret", "view")
     learnt: ClassVar[int] = 0
 
     def __init__(self, data: bytes, view: int, path: str, secret: bool, depth: int, array: bool) -> None:
@@ -62,13 +61,14 @@ class Place:
             if Place.learnt < MOST_SPECS:
                 KNOWN[key] = known
         self.known = known
-        self._inside: dict[tuple[str, bool], Place] = {}
+        self.leaves = values.SECRET_LEAVES if secret else values.LEAVES
+        self._inside: dict[Spec, Place] = {}
 
-    def inside(self, path: str, array: bool) -> Place:
-        """The place of the documents at `path` below; one for all elements of an array."""
-        found = self._inside.get((path, array))
+    def inside(self, spec: Spec, array: bool) -> Place:
+        """The place of the documents in elements of this spec; one for all elements of an array."""
+        found = self._inside.get(spec)
         if found is None:
-            found = self._inside[path, array] = Place(self.data, self.view, path, self.secret, self.depth + 1, array)
+            found = self._inside[spec] = Place(self.data, self.view, spec.name, self.secret, self.depth + 1, array)
         return found
 
     def learn(self, key: bytes) -> Spec:
@@ -84,31 +84,26 @@ class Place:
 
 
 class ElementField(Field):
-    """One element. Nothing but its place is kept; the rest is in the bytes."""
+    """One element. Nothing but its place is kept; the rest is in the bytes. Its value starts at `body`."""
 
-    __slots__ = ("_made", "_place")
-
-    def __init__(self, spec: Spec, start: int, length: int, place: Place) -> None:
-        self.spec = spec
-        self.start = start
-        self.length = length
-        self.view = place.view
-        self._place = place
-        self._made: list[Field] | None = None
+    __slots__ = ("_place", "body")
+    __init__ = object.__init__  # as in `bare`
+    _children: list[Field] | tuple[()]
+    _place: Place
+    body: int
 
     @property
     def element(self) -> Element:
-        data, at = self._place.data, self.start
-        zero = data.index(b"\0", at + 1)
-        return Element(data[at], data[at + 1:zero].decode("utf-8", "replace"), at, zero + 1, at + self.length)
+        data, at, body = self._place.data, self.start, self.body
+        return Element(data[at], data[at + 1:body - 1].decode("utf-8", "replace"), at, body, at + self.length)
 
     @property
     def value(self) -> Any:
         data, at = self._place.data, self.start
-        kind, start = data[at], data.index(b"\0", at + 1) + 1
+        kind = data[at]
         if kind in MASKED and (hidden := self.hidden()) is not None:
             return hidden
-        leaf = bson.value(data, kind, start, at + self.length)
+        leaf = bson.value(data, kind, self.body, at + self.length)
         return leaf[0] * 1_000_000_000 if kind == 0x11 else leaf
 
     def hidden(self) -> str | None:
@@ -117,31 +112,38 @@ class ElementField(Field):
 
     @property
     def fields(self) -> Sequence[Field]:
-        made = self._made
-        if made is None:
-            made = self._made = self._parts()
-        return made
+        """Type, name and value; of a document its length, elements and end. Made on first use."""
+        made = self._children
+        if made:
+            return made
+        place, at, body = self._place, self.start, self.body
+        data, view, end = place.data, self.view, at + self.length
+        kind = data[at]
+        kind_field, name = TypeField(), NameField()
+        kind_field.value = kind
+        kind_field.start = at
+        kind_field.view = name.view = view
+        name.start = at + 1
+        name.length = body - at - 1
+        name.data = data
+        out: list[Field] = [kind_field, name]
+        if (read := place.leaves[kind]) is not None:
+            read(out, data, body, end, view)
+        elif kind in (DOCUMENT, ARRAY):
+            _document(place.inside(self.spec, kind == ARRAY), body, end, out)
+        else:
+            values.add_parts(out, data, kind, body, end, view, self._below, self.hidden() if kind in MASKED else None)
+        self._children = out
+        return out
 
     @property
     def has_fields(self) -> bool:
         return True
 
-    def _parts(self) -> list[Field]:
-        """Type, name and value; of a document its length, elements and end."""
-        place = self._place
-        data, at, view = place.data, self.start, place.view
-        kind, start, end = data[at], data.index(b"\0", at + 1) + 1, at + self.length
-        out = [Field(values.TYPE, kind, at, 1, view), Field(values.NAME, data[at + 1:start - 1].decode("utf-8", "replace"), at + 1, start - at - 1, view)]
-        if kind in (DOCUMENT, ARRAY):
-            _document(place.inside(self.spec.name, kind == ARRAY), start, end, out)
-        else:
-            out += values.value_parts(data, kind, start, end, view, self._below, self.hidden() if kind in MASKED else None)
-        return out
-
     def _below(self, at: int, end: int) -> list[Field]:
         """The fields of a document inside of the value."""
         out: list[Field] = []
-        _document(self._place.inside(self.spec.name, False), at, end, out)
+        _document(self._place.inside(self.spec, False), at, end, out)
         return out
 
     @property
@@ -212,9 +214,16 @@ def _document(place: Place, at: int, end: int, out: list[Field]) -> None:
     if end - at < 4:
         out.append(f.raw(data, at, end, view))
         return
-    length = int(_I32(data, at)[0])
+    length = _I32(data, at)[0]
     cut = length > end - at
-    out.append(Field(LENGTH, length, at, 4, view, [Field(EMPTY, 5, at, 4, view)] if length == 5 else ()))
+    if length == 5:
+        out.append(Field(LENGTH, 5, at, 4, view, [Field(EMPTY, 5, at, 4, view)]))
+    else:
+        stated = LengthField()
+        stated.value = length
+        stated.start = at
+        stated.view = view
+        out.append(stated)
     try:
         now = _elements(place, at + 4, end if cut else end - 1, out, cut)
         if cut:
@@ -222,7 +231,10 @@ def _document(place: Place, at: int, end: int, out: list[Field]) -> None:
         elif data[end - 1]:
             raise Malformed(end - 1, "a document that does not end with a zero byte")
         else:
-            out.append(Field(END, 0, end - 1, 1, view))
+            last = EndField()
+            last.start = end - 1
+            last.view = view
+            out.append(last)
     except Malformed as fault:
         now = out[-1].end
         if fault.at > now:
@@ -236,7 +248,7 @@ def _document(place: Place, at: int, end: int, out: list[Field]) -> None:
 
 def _elements(place: Place, now: int, stop: int, out: list[Field], cut: bool) -> int:
     """Append the elements from `now` to `stop`; where they end. The hot loop: one element is one node."""
-    data, known, array = place.data, place.known, place.array
+    data, view, known, array = place.data, place.view, place.known, place.array
     find, append = data.find, out.append
     while now < stop:
         zero = find(0, now + 1, stop)
@@ -260,11 +272,21 @@ def _elements(place: Place, now: int, stop: int, out: list[Field], cut: bool) ->
         if size < 0 or after > stop:
             if not cut:
                 raise Malformed(start, f"wanted {size} bytes, had {stop - start}")
-            if kind in (DOCUMENT, ARRAY) and stop - start >= 4:
-                append(ElementField(known.get(key) or place.learn(key), now, stop - now, place))
-                return stop
-            return now
-        append(ElementField(known.get(key) or place.learn(key), now, after - now, place))
+            if kind not in (DOCUMENT, ARRAY) or stop - start < 4:
+                return now
+            after = stop
+        one = ElementField()
+        try:
+            one.spec = known[key]
+        except KeyError:
+            one.spec = place.learn(key)
+        one.start = now
+        one.length = after - now
+        one.view = view
+        one._children = ()
+        one._place = place
+        one.body = start
+        append(one)
         now = after
     return now
 

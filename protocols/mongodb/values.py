@@ -13,17 +13,17 @@ from functools import partial
 from protocols import fields as f
 from protocols.fields import Field, Spec
 from protocols.mongodb import bson
-from protocols.scalars import F32LE, I32LE, Malformed, Number
+from protocols.mongodb.bare import Bare
+from protocols.mongodb.decimal128 import decimal128
+from protocols.scalars import F32LE, I32LE, I64LE, Malformed
 
-__all__ = ["NOTE", "SPECS", "Documents", "note", "value_parts", "vector_text"]
+__all__ = ["LEAVES", "NOTE", "SECRET_LEAVES", "SPECS", "Documents", "add_parts", "note", "vector_text"]
 
 Documents = Callable[[int, int], list[Field]]
 """The fields of the document between two positions of the data, a level deeper than the element in hand."""
 
 ENCRYPTION = {0: "intent to encrypt", 1: "deterministic", 2: "random"}
 NOTE = Spec("mongo.note", "Note", "string", about="What is odd about a message without making it unreadable")
-TYPE = Spec("mongo.element.type", "Type", "uint8", enum=bson.TYPES, base="hex")
-NAME = Spec("mongo.element.name", "Element", "string")
 VALUE_LENGTH = Spec("mongo.element.value.length", "Length", "int32")
 TOTAL_LENGTH = Spec("mongo.element.length", "Total length", "int32")
 SUBTYPE = Spec("mongo.element.value.subtype", "Binary subtype", "uint8", enum=bson.BINARY_SUBTYPES)
@@ -56,14 +56,17 @@ VECTOR = Spec("mongo.element.value.vector", "Vector")
 VECTOR_FLOAT = Spec("mongo.element.value.vector.float32", "Element", "double")
 VECTOR_INT = Spec("mongo.element.value.vector.int8", "Element", "int8")
 VECTOR_BITS = Spec("mongo.element.value.vector.bits", "Bits", "bytes")
-LEAVES = {
-    0x01: Spec("mongo.element.value.double", "Value", "double"), 0x08: Spec("mongo.element.value.bool", "Value", "bool"),
-    0x10: Spec("mongo.element.value.int", "Value", "int32"), 0x12: INT64, 0x13: Spec("mongo.element.value.decimal128", "Value", "string"),
-}
+DOUBLE = Spec("mongo.element.value.double", "Value", "double")
+BOOL = Spec("mongo.element.value.bool", "Value", "bool")
+INT32 = Spec("mongo.element.value.int", "Value", "int32")
+DECIMAL = Spec("mongo.element.value.decimal128", "Value", "string")
 SPECS = (
-    NOTE, TYPE, NAME, VALUE_LENGTH, TOTAL_LENGTH, SUBTYPE, DATE, TIMESTAMP, SECONDS, INCREMENT, OID, OID_TIME, OID_MACHINE, OID_COUNTER, CODE, SCOPE, PATTERN,
+    NOTE, VALUE_LENGTH, TOTAL_LENGTH, SUBTYPE, DATE, TIMESTAMP, SECONDS, INCREMENT, OID, OID_TIME, OID_MACHINE, OID_COUNTER, CODE, SCOPE, PATTERN,
     OPTIONS, REFERENCE, BYTES, STRING, UUID, OLD_LENGTH, ENCRYPTED, ENCRYPTED_KEY, ENCRYPTED_TYPE, CIPHERTEXT, MARKING, VECTOR_TYPE, VECTOR_PADDING,
-    VECTOR, VECTOR_FLOAT, VECTOR_INT, VECTOR_BITS, *LEAVES.values())
+    VECTOR, VECTOR_FLOAT, VECTOR_INT, VECTOR_BITS, DOUBLE, BOOL, INT32, INT64, DECIMAL)
+_I32 = I32LE.unpack
+_I64 = I64LE.unpack
+_OBJECT_ID = struct.Struct(">I5sBH").unpack_from
 
 
 def note(text: str, at: int, view: int = 0) -> Field:
@@ -71,99 +74,136 @@ def note(text: str, at: int, view: int = 0) -> Field:
     return f.generated(NOTE, text, text, at, view)
 
 
-def value_parts(data: bytes, kind: int, at: int, end: int, view: int, documents: Documents, hidden: str | None) -> list[Field]:
-    """The parts of a leaf's value `data[at:end]`, every byte in one of them. `hidden` stands in place of a secret."""
-    spec = LEAVES.get(kind)
-    if spec is not None:
-        leaf = bson.value(data, kind, at, end)
-        if kind == 0x08 and data[at] > 1:
-            return [Field(spec, leaf, at, 1, view, (), f"Value: True (as byte {data[at]}, neither 0 nor 1)")]
-        return [Field(spec, leaf, at, end - at, view)]
+Parts = Callable[[list[Field], bytes, int, int, int], None]
+"""Appends the parts of the value `data[at:end]`, every byte in one of them: out, data, at, end, view."""
+
+
+def add_parts(out: list[Field], data: bytes, kind: int, at: int, end: int, view: int, documents: Documents, hidden: str | None) -> None:
+    """Append the parts of a value that may hold a secret or a document. `hidden` stands in place of a secret."""
     if kind == 0x02:
-        return _string(data, at, end, view, STRING, hidden)
-    reader = _READERS.get(kind)
-    if reader is not None:
-        return reader(data, at, end, view)
-    if kind == 0x05:
-        return _binary(data, at, end, view, documents, hidden)
-    if kind == 0x0F:
-        return _scoped(data, at, end, view, documents)
-    return []
+        _string(out, data, at, end, view, STRING, hidden)
+    elif kind == 0x05:
+        out += _binary(data, at, end, view, documents, hidden)
+    elif kind == 0x0F:
+        _scoped(out, data, at, end, view, documents)
 
 
-def _number(spec: Spec, kind: Number, data: bytes, at: int, view: int) -> Field:
-    return Field(spec, kind.unpack(data, at)[0], at, kind.least, view)
+def _number(spec: Spec, code: str) -> Parts:
+    unpack = struct.Struct("<" + code).unpack_from
+
+    def read_number(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
+        one = Bare()
+        one.spec, one.value, one.start, one.length, one.view = spec, unpack(data, at)[0], at, end - at, view
+        out.append(one)
+    return read_number
 
 
-def _string(data: bytes, at: int, end: int, view: int, spec: Spec, hidden: str | None = None) -> list[Field]:
+def _bool(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
+    byte = data[at]
+    if byte > 1:
+        out.append(Field(BOOL, True, at, 1, view, (), f"Value: True (as byte {byte}, neither 0 nor 1)"))
+        return
+    one = Bare()
+    one.spec, one.value, one.start, one.length, one.view = BOOL, byte == 1, at, 1, view
+    out.append(one)
+
+
+def _decimal(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
+    out.append(Field(DECIMAL, decimal128(data[at:end]), at, 16, view))
+
+
+def _string(out: list[Field], data: bytes, at: int, end: int, view: int, spec: Spec = STRING, hidden: str | None = None) -> None:
     """Length, text with its zero byte, and a note where the text is no UTF-8."""
-    text = hidden or bson.string(data, at)
-    plain = () if spec is STRING else [Field(STRING, text, at + 4, end - at - 4, view)]
-    parts = [_number(VALUE_LENGTH, I32LE, data, at, view), Field(spec, text, at + 4, end - at - 4, view, plain)]
+    start, fault = at + 4, None
     try:
-        data[at + 4:end - 1].decode("utf-8")
-    except UnicodeDecodeError as fault:
-        parts.append(note(f"no UTF-8 at byte {at + 4 + fault.start}", at + 4, view))
-    return parts
+        text = data[start:end - 1].decode()
+    except UnicodeDecodeError as found:
+        text, fault = data[start:end - 1].decode("utf-8", "replace"), found
+    length, one = Bare(), Bare()
+    length.spec, length.value, length.start, length.length, length.view = VALUE_LENGTH, end - start, at, 4, view
+    one.spec, one.value, one.start, one.length, one.view = STRING, hidden or text, start, end - start, view
+    out.append(length)
+    out.append(one if spec is STRING else Field(spec, one.value, start, end - start, view, [one]))
+    if fault is not None:
+        out.append(note(f"no UTF-8 at byte {start + fault.start}", start, view))
 
 
-def _date(data: bytes, at: int, end: int, view: int) -> list[Field]:
-    milliseconds = int(struct.unpack_from("<q", data, at)[0])
-    return [Field(DATE, milliseconds * 1_000_000, at, 8, view, [Field(INT64, milliseconds, at, 8, view)])]
+def _date(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
+    milliseconds = _I64(data, at)[0]
+    plain = Bare()
+    plain.spec, plain.value, plain.start, plain.length, plain.view = INT64, milliseconds, at, 8, view
+    out.append(Field(DATE, milliseconds * 1_000_000, at, 8, view, [plain]))
 
 
-def _timestamp(data: bytes, at: int, end: int, view: int) -> list[Field]:
+def _timestamp(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
     increment, seconds = struct.unpack_from("<II", data, at)
-    inside = [Field(INCREMENT, increment, at, 4, view), Field(SECONDS, seconds, at + 4, 4, view),
-              Field(INT64, struct.unpack_from("<q", data, at)[0], at, 8, view)]
-    return [Field(TIMESTAMP, seconds * 1_000_000_000, at, 8, view, inside)]
+    inside = [Field(INCREMENT, increment, at, 4, view), Field(SECONDS, seconds, at + 4, 4, view), Field(INT64, _I64(data, at)[0], at, 8, view)]
+    out.append(Field(TIMESTAMP, seconds * 1_000_000_000, at, 8, view, inside))
 
 
-def _oid(data: bytes, at: int, end: int, view: int, spec: Spec = OID) -> list[Field]:
+def _oid(out: list[Field], data: bytes, at: int, end: int, view: int, spec: Spec = OID) -> None:
     """Twelve bytes: seconds since 1970, five random, a counter; big endian."""
-    made = int.from_bytes(data[at:at + 4], "big") * 1_000_000_000
-    inside = [Field(OID_TIME, made, at, 4, view), Field(OID_MACHINE, data[at + 4:at + 9], at + 4, 5, view),
-              Field(OID_COUNTER, int.from_bytes(data[at + 9:at + 12], "big"), at + 9, 3, view)]
-    return [Field(spec, data[at:at + 12], at, 12, view, inside)]
+    seconds, process, high, low = _OBJECT_ID(data, at)
+    made, machine, counter = Bare(), Bare(), Bare()
+    made.spec, made.value, made.start, made.length, made.view = OID_TIME, seconds * 1_000_000_000, at, 4, view
+    machine.spec, machine.value, machine.start, machine.length, machine.view = OID_MACHINE, process, at + 4, 5, view
+    counter.spec, counter.value, counter.start, counter.length, counter.view = OID_COUNTER, high << 16 | low, at + 9, 3, view
+    out.append(Field(spec, data[at:end], at, 12, view, [made, machine, counter]))
 
 
-def _regex(data: bytes, at: int, end: int, view: int) -> list[Field]:
+def _regex(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
     middle = data.index(b"\0", at) + 1
     options = data[middle:end - 1].decode("utf-8", "replace")
-    parts = [Field(PATTERN, data[at:middle - 1].decode("utf-8", "replace"), at, middle - at, view), Field(OPTIONS, options, middle, end - middle, view)]
-    return parts if options == "".join(sorted(options)) else [*parts, note("options that are not in alphabetical order", middle, view)]
+    out.append(Field(PATTERN, data[at:middle - 1].decode("utf-8", "replace"), at, middle - at, view))
+    out.append(Field(OPTIONS, options, middle, end - middle, view))
+    if options != "".join(sorted(options)):
+        out.append(note("options that are not in alphabetical order", middle, view))
 
 
-def _pointer(data: bytes, at: int, end: int, view: int) -> list[Field]:
-    return [*_string(data, at, end - 12, view, STRING), *_oid(data, end - 12, end, view, REFERENCE)]
+def _pointer(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
+    _string(out, data, at, end - 12, view)
+    _oid(out, data, end - 12, end, view, REFERENCE)
 
 
-def _scoped(data: bytes, at: int, end: int, view: int, documents: Documents) -> list[Field]:
+def _code(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
+    _string(out, data, at, end, view, CODE)
+
+
+def _nothing(out: list[Field], data: bytes, at: int, end: int, view: int) -> None:
+    """Of types whose name is their value."""
+
+
+def _scoped(out: list[Field], data: bytes, at: int, end: int, view: int, documents: Documents) -> None:
     """JavaScript with its scope: total length, code, document; lengths that do not agree are said."""
-    out = [_number(TOTAL_LENGTH, I32LE, data, at, view)]
+    out.append(Field(TOTAL_LENGTH, _I32(data, at)[0], at, 4, view))
     scope = bson.scoped(data, at, end)[1]
     if scope is None:
-        return [*out, f.malformed(at + 4, f"a code length of {I32LE.unpack(data, at + 4)[0]}", end, view)]
-    out += _string(data, at + 4, scope, view, CODE)
+        out.append(f.malformed(at + 4, f"a code length of {_I32(data, at + 4)[0]}", end, view))
+        return
+    _code(out, data, at + 4, scope, view)
     try:
         after = bson.bounds(data, scope, end)
     except Malformed as fault:
-        return [*out, f.malformed(scope, fault.why, end, view)]
+        out.append(f.malformed(scope, fault.why, end, view))
+        return
     out.append(f.group(SCOPE, scope, after, partial(documents, scope, after), None, view))
     if after < end:
         out.append(f.malformed(after, f"{end - after} bytes left over in code with scope", end, view))
-    return out
 
 
-_READERS: dict[int, Callable[[bytes, int, int, int], list[Field]]] = {
-    0x07: _oid, 0x09: _date, 0x0B: _regex, 0x0C: _pointer, 0x11: _timestamp,
-    0x0D: lambda data, at, end, view: _string(data, at, end, view, CODE), 0x0E: lambda data, at, end, view: _string(data, at, end, view, STRING),
+_LEAVES: dict[int, Parts] = {
+    0x01: _number(DOUBLE, "d"), 0x02: _string, 0x06: _nothing, 0x07: _oid, 0x08: _bool, 0x09: _date, 0x0A: _nothing, 0x0B: _regex, 0x0C: _pointer,
+    0x0D: _code, 0x0E: _string, 0x10: _number(INT32, "i"), 0x11: _timestamp, 0x12: _number(INT64, "q"), 0x13: _decimal, 0x7F: _nothing, 0xFF: _nothing,
 }
+LEAVES = [_LEAVES.get(kind) for kind in range(256)]
+"""By type byte; None for what may hold a document or a secret."""
+SECRET_LEAVES = [None if kind == 0x02 else read for kind, read in enumerate(LEAVES)]
+"""The same in the documents of commands that carry secrets."""
 
 
 def _binary(data: bytes, at: int, end: int, view: int, documents: Documents, hidden: str | None) -> list[Field]:
     subtype, body = data[at + 4], at + 5
-    parts = [_number(VALUE_LENGTH, I32LE, data, at, view), Field(SUBTYPE, subtype, at + 4, 1, view)]
+    parts = [Field(VALUE_LENGTH, _I32(data, at)[0], at, 4, view), Field(SUBTYPE, subtype, at + 4, 1, view)]
     if end == body:
         return parts
     if hidden is not None:
@@ -191,7 +231,7 @@ def _old_binary(data: bytes, at: int, end: int, view: int) -> list[Field]:
     """Subtype 2 holds its length once more."""
     if end - at < 4:
         return [note("an old binary without its inner length", at, view)]
-    length = int(I32LE.unpack(data, at)[0])
+    length = int(_I32(data, at)[0])
     inside = [Field(OLD_LENGTH, length, at, 4, view)]
     if end > at + 4:
         inside.append(f.raw(data, at + 4, end, view))
