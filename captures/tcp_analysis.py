@@ -25,6 +25,7 @@ FOUR = 0xFFFFFFFF
 HALF = 0x80000000
 FAST = 20_000_000           # a fast retransmission comes within this time of the last duplicate ACK
 OUT_OF_ORDER = 3_000_000    # an out-of-order segment comes within this time of the highest one, where the round trip is not known
+TOLD = FOUR                 # stands for a count of duplicate ACKs, as in tshark: segments of this side that the capture lacks were told of
 SHORTEST, LONGEST = 20, 60  # a TCP header's sizes
 
 
@@ -215,7 +216,7 @@ def _windows(names: list[str], own: Side, other: Side, one: Segment) -> tuple[in
     elif same and "keep_alive" in other.found:
         names.append("keep_alive_ack")
     elif same:
-        own.duplicates += 1
+        own.duplicates = 1 if own.duplicates == TOLD else own.duplicates + 1
         names.append("duplicate_ack")
         return own.duplicates, own.original
     return None
@@ -226,9 +227,14 @@ def _beyond(names: list[str], own: Side, other: Side, one: Segment) -> None:
     if one.ack == own.ack + 1 & FOUR and one.seq == own.next and "zero_window_probe" in other.found:
         other.next = other.expected = one.ack
         names.append("window_update")
-    else:
+    elif after(other.next, other.expected):
         other.expected = other.next
         names.append("ack_lost_segment")
+    else:
+        # as long as the other side acknowledges nothing new, one finding stands for all
+        if not other.duplicates:
+            names.append("ack_lost_segment")
+        other.duplicates = TOLD
 
 
 def _remember(names: list[str], own: Side, one: Segment) -> None:

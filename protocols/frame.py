@@ -12,7 +12,7 @@ INTERFACE_NAME = Spec("frame.interface_name", "Interface name", "string")
 ENCAPSULATION = Spec("frame.encap_type", "Encapsulation type", "int16", {
     1: "Ethernet", 4: "PPP", 6: "FDDI with bit-swapped MAC addresses", 7: "Raw IP", 15: "NULL/Loopback", 20: "IEEE 802.11 Wireless LAN",
     23: "IEEE 802.11 plus radiotap radio header", 25: "Linux cooked-mode capture v1", 32: "OpenBSD Loopback", 129: "Raw IPv4", 130: "Raw IPv6",
-    210: "Linux cooked-mode capture v2",
+    28: "Cisco HDLC", 210: "Linux cooked-mode capture v2",
 }, about="The link type by Wireshark's own number")
 TIME = Spec("frame.time", "Arrival Time", "time")
 EPOCH = Spec("frame.time_epoch", "Epoch Time", "duration", about="Seconds since 1970-01-01 UTC")
@@ -27,7 +27,7 @@ SPECS = (FRAME, INTERFACE_ID, INTERFACE_NAME, ENCAPSULATION, TIME, EPOCH, DELTA,
 
 # link type of the file -> Wireshark's number for it
 ENCAPSULATIONS = {
-    0: 15, 1: 1, 9: 4, 10: 6, 12: 7, 14: 7, 101: 7, 105: 20, 108: 32, 113: 25, 127: 23, 228: 129, 229: 130, 276: 210,
+    0: 15, 1: 1, 9: 4, 10: 6, 12: 7, 14: 7, 101: 7, 104: 28, 105: 20, 108: 32, 113: 25, 127: 23, 228: 129, 229: 130, 276: 210,
 }
 
 

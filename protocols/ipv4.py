@@ -104,7 +104,8 @@ def dissect(walk: Walk, start: int, end: int) -> Next | None:
     if first >> 4 != 4 or length < LEAST:
         why = f"Bogus IPv4 version ({first >> 4}, must be 4)" if first >> 4 != 4 else f"Bogus IP header length ({length}, must be at least {LEAST})"
         walk.columns("IPv4", why, "error")
-        walk.add(IP, start, end, [*HEADER.fields(data, start, view)[:2], raw(data, start + 1, min(end, len(data)), view)], f"Internet Protocol, {why}")
+        known = HEADER.fields(data, start, view)[:1 + (first >> 4 == 4)]     # the length means something in version 4 only
+        walk.add(IP, start, end, [*known, raw(data, start + 1, min(end, len(data)), view)], f"Internet Protocol, {why}")
         return None
     if 0 < total < length:
         why = f"Bogus IP length ({total}, less than header length {length})"
@@ -133,6 +134,8 @@ def dissect(walk: Walk, start: int, end: int) -> Next | None:
 
     def children() -> Sequence[Field]:
         out = HEADER.fields(data, start, view)
+        if total == 0:
+            out[3] = Field(TOTAL, whole - start, start + 2, 2, view, (), f"Total Length: {whole - start} (0 in the header: left to segmentation offload)")
         offload = " (0 may come from checksum offload)" if verdict.status == BAD and not check else ""
         out[9]._text = f"Header Checksum: 0x{check:04x} {verdict.text}{offload}"
         out.insert(10, status(CHECKSUM_STATUS, verdict, start + 10, view))

@@ -185,7 +185,7 @@ def options(data: bytes, at: int, end: int, view: int) -> list[Field]:
             below.append(Field(JUMBO, int.from_bytes(content), body, 4, view))
         elif kind == 0xC9 and size == 16:
             below.append(Field(HOME, address("ipv6", content), body, 16, view))
-        elif size:
+        elif size or kind == 1:
             below.append(Field(PADDING if kind == 1 else UNKNOWN, content, body, size, view))
         out.append(group(OPTION, at, stop, below, name, view))
         at = stop

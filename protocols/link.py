@@ -15,8 +15,8 @@ from protocols.lower import Facts, Lower
 PROTOCOLS = (
     ("frame", "Frame"), ("eth", "Ethernet"), ("vlan", "802.1Q Virtual LAN"), ("llc", "Logical-Link Control"), ("sll", "Linux cooked-mode capture"),
     ("null", "Null/Loopback"), ("ieee8021ad", "IEEE 802.1ad"), ("ppp", "Point-to-Point Protocol"), ("pppoe", "PPP-over-Ethernet Session"),
-    ("mpls", "MultiProtocol Label Switching Header"), ("fddi", "Fiber Distributed Data Interface"), ("arp", "Address Resolution Protocol"),
-    ("ip", "Internet Protocol Version 4"), ("ipv6", "Internet Protocol Version 6"),
+    ("mpls", "MultiProtocol Label Switching Header"), ("fddi", "Fiber Distributed Data Interface"), ("chdlc", "Cisco HDLC"),
+    ("arp", "Address Resolution Protocol"), ("ip", "Internet Protocol Version 4"), ("ipv6", "Internet Protocol Version 6"),
     ("icmp", "Internet Control Message Protocol"), ("icmpv6", "Internet Control Message Protocol v6"), ("tcp", "Transmission Control Protocol"),
     ("ah", "Authentication Header"), ("udp", "User Datagram Protocol"), ("data", "Data"),
 )
@@ -32,7 +32,7 @@ LAYERS: dict[tuple[str, int], Layer] = {
     ("llc", 0): ethernet.dissect_llc, ("ip-in-llc", 0x06): ipv4.dissect,
     **{("ethertype", number): ethernet.dissect_vlan for number in (0x8100, 0x9100)},
     ("ethertype", 0x88A8): ethernet.dissect_outer,
-    ("link", 9): tunnels.ppp, ("link", 10): tunnels.fddi, ("ppp", 0): tunnels.ppp,
+    ("link", 9): tunnels.ppp, ("link", 10): tunnels.fddi, ("link", 104): tunnels.chdlc, ("ppp", 0): tunnels.ppp,
     ("ethertype", 0x8864): tunnels.pppoe, ("ethertype", 0x8847): tunnels.mpls, ("ethertype", 0x8848): tunnels.mpls,
     ("ethertype", 0x0806): arp.dissect, ("ethertype", 0x8035): arp.dissect,
     ("ethertype", 0x0800): ipv4.dissect, ("ethertype", 0x86DD): ipv6.dissect,
@@ -81,6 +81,9 @@ def run(walk: Walk, after: Next | None) -> None:
         reader = LAYERS.get((after.kind, after.key))
         if reader is None:
             break
+        if after.start >= min(after.end, len(walk.data)):
+            walk.layers.append(walk.missing(after.start, 1, after.end))      # a layer without a byte is none
+            return
         after = reader(walk, after.start, after.end)
     if after is not None:
         unread(walk, after)

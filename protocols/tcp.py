@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import dpkt
 
 from protocols import tcp_options
-from protocols.fields import Field, Spec, generated, group, raw
+from protocols.fields import Field, Spec, generated, group, printable, raw
 from protocols.headers import Header, Part, enough
 from protocols.layer import BAD, Next, Sum, Walk, flag, status, status_spec, transport_sum
 from protocols.lower import TcpFacts
-from protocols.transport_words import ACK, FIN, FINDINGS, SYN, flag_letters, flag_names, scaled, severity, tcp_line
+from protocols.transport_words import ACK, FIN, FINDINGS, RST, SYN, flag_letters, flag_names, scaled, severity, tcp_line
 
 TCP = Spec("tcp", "Transmission Control Protocol", "protocol")
 PORT = Spec("tcp.port", "Source or Destination Port", "uint16")
@@ -47,13 +47,14 @@ ANALYSIS_FLAGS = Spec("tcp.analysis.flags", "TCP Analysis Flags")
 DUPLICATE_NUMBER = Spec("tcp.analysis.duplicate_ack_num", "Duplicate ACK #", "uint32")
 DUPLICATE_FRAME = Spec("tcp.analysis.duplicate_ack_frame", "Duplicate to the ACK in frame", "frame")
 PAYLOAD = Spec("tcp.payload", "TCP payload", "bytes")
+RESET_CAUSE = Spec("tcp.reset_cause", "Reset cause", "string", about="What a reset carries in place of payload (RFC 9293 section 3.5.3)")
 
 FINDING_SPECS = {name: Spec(f"tcp.analysis.{name}", words) for name, (_, words, _) in FINDINGS.items()}
 SPECS = (
     TCP, SOURCE, DESTINATION, PORT, STREAM, LENGTH, SEQ, SEQ_RAW, NEXT_SEQ, ACK_NUMBER, ACK_RAW, HEADER_LENGTH, FLAGS, *BITS, FLAG_TEXT, WINDOW_VALUE, WINDOW,
     SCALE, CHECKSUM, CHECKSUM_STATUS, URGENT, OPTIONS, *tcp_options.SPECS, TIMES, SINCE_FIRST, SINCE_PREVIOUS, ANALYSIS, ANALYSIS_FLAGS,
     *FINDING_SPECS.values(),
-    DUPLICATE_NUMBER, DUPLICATE_FRAME, PAYLOAD,
+    DUPLICATE_NUMBER, DUPLICATE_FRAME, PAYLOAD, RESET_CAUSE,
 )
 
 PORTS = (Part("sport", SOURCE, again=PORT), Part("dport", DESTINATION, again=PORT))
@@ -74,6 +75,7 @@ def dissect(walk: Walk, start: int, end: int) -> Next | None:
         return None
     sport, dport, seq_raw, ack_raw, word, window, check, urgent = HEADER.unpack(data, start)
     facts = None if walk.quoted else walk.facts.tcp
+    stream = walk.facts.quoted if walk.quoted else walk.facts.stream
     flags, size = word & 0xFFF, (word >> 12) * 4
     if size < HEADER.size or size > end - start:
         facts = None
@@ -83,10 +85,16 @@ def dissect(walk: Walk, start: int, end: int) -> Next | None:
     if size < HEADER.size or size > end - start:
         why = f"must be at least {HEADER.size}" if size < HEADER.size else f"but only {end - start} bytes are there"
         walk.columns("TCP", f"{sport} → {dport} [{flag_names(flags)}] Bogus TCP header length ({size}, {why})", "error")
-        head = HEADER.fields(data, start, view)
-        head[2:2] = [Field(SEQ, seq, start + 4, 4, view)]
-        head[4:4] = [Field(ACK_NUMBER, ack, start + 8, 4, view)]
-        walk.add(TCP, start, end, [*head, raw(data, start + HEADER.size, min(end, len(data)), view)], text)
+        source, destination, raw_seq, *others = HEADER.fields(data, start, view)
+        head = [source, destination, *([] if stream is None else [generated(STREAM, stream, None, start, view)]), Field(SEQ, seq, start + 4, 4, view), raw_seq,
+                Field(ACK_NUMBER, ack, start + 8, 4, view), *others]
+        at = start + HEADER.size
+        there = max(at, min(end, len(data)))
+        if size > HEADER.size:
+            head.append(Field(OPTIONS, data[at:there], at, there - at, view, (), f"Options: ({size - HEADER.size} bytes)"))
+        else:
+            head.append(raw(data, at, there, view))
+        walk.add(TCP, start, end, head, text)
         return None
     body, last = start + size, min(end, len(data))
     length = end - body
@@ -98,17 +106,20 @@ def dissect(walk: Walk, start: int, end: int) -> Next | None:
     line = tcp_line(sport, dport, flags, seq, ack, scaled(window, flags, shift), length, analysis, facts.duplicate_ack if facts else None, urgent, options)
     walk.columns("TCP", line, severity(analysis, flags))
     walk.worse("error" if verdict.status == BAD else "")
-    stream = walk.facts.quoted if walk.quoted else walk.facts.stream
+    # what an error message quotes may stop short of the segment's end: it does not tell the length
+    told = not walk.quoted
 
     def children() -> Sequence[Field]:
         source, destination, raw_seq, raw_ack, header, bits, value, sum_, pointer = HEADER.fields(data, start, view)
         out = [source, destination]
         if stream is not None:
             out.append(generated(STREAM, stream, None, start, view))
-        out.append(generated(LENGTH, length, None, start, view))
+        if told:
+            out.append(generated(LENGTH, length, None, start, view))
         out.append(Field(SEQ, seq, start + 4, 4, view, (), f"Sequence Number: {seq}" + ("    (relative sequence number)" if facts else "")))
         out.append(raw_seq)
-        out.append(generated(NEXT_SEQ, seq + length + bool(flags & SYN) + bool(flags & FIN) & FOUR, None, start, view))
+        if told:
+            out.append(generated(NEXT_SEQ, seq + length + bool(flags & SYN) + bool(flags & FIN) & FOUR, None, start, view))
         out.append(Field(ACK_NUMBER, ack, start + 8, 4, view, (), f"Acknowledgment Number: {ack}" + ("    (relative ack number)" if facts else "")))
         out.append(raw_ack)
         out.append(header)
@@ -128,12 +139,17 @@ def dissect(walk: Walk, start: int, end: int) -> Next | None:
                 out.append(walk.missing(stop, body - stop, body))
         if facts is not None:
             out.extend(found(facts, start, view))
-        if last > body:
+        if last > body and flags & RST:
+            out.append(Field(RESET_CAUSE, printable(data[body:last].decode("utf-8", "replace")), body, last - body, view))
+        elif last > body:
             out.append(Field(PAYLOAD, data[body:last], body, last - body, view, (), f"TCP payload ({last - body} bytes)"))
         return out
 
-    walk.add(TCP, start, min(body, last), children, f"{text}, Ack: {ack}, Len: {length}" if flags & ACK else f"{text}, Len: {length}")
-    if not walk.quoted:
+    text += (f", Ack: {ack}" if flags & ACK else "") + (f", Len: {length}" if told else "")
+    walk.add(TCP, start, last if flags & RST else min(body, last), children, text)
+    if told and flags & RST:
+        walk.lower.transport = "tcp"
+    elif told:
         walk.lower.transport, walk.lower.payload = "tcp", (view, min(body, last), max(min(body, last), last))
     return None
 

@@ -1,6 +1,7 @@
-"""What may stand between the link and IP: FDDI, PPP (RFC 1661, 1662), PPPoE (RFC 2516), MPLS labels (RFC 3032)."""
+"""What may stand between the link and IP: FDDI, Cisco HDLC, PPP (RFC 1661, 1662), PPPoE (RFC 2516), MPLS labels (RFC 3032)."""
 from __future__ import annotations
 
+from protocols.ethernet import ETHERTYPES
 from protocols.fields import Field, Spec
 from protocols.headers import Place, address, enough, places
 from protocols.layer import Next, Walk
@@ -10,6 +11,7 @@ PPP_TYPES = {
     0x8057: "IPv6 Control Protocol", 0xC021: "Link Control Protocol", 0xC023: "Password Authentication Protocol",
     0xC223: "Challenge Handshake Authentication Protocol",
 }
+SLARP = 0x8035     # the number that Ethernet gives to RARP
 PPP = Spec("ppp", "Point-to-Point Protocol", "protocol")
 PPP_ADDRESS = Spec("ppp.address", "Address", "uint8", base="hex")
 PPP_CONTROL = Spec("ppp.control", "Control", "uint8", base="hex")
@@ -29,7 +31,12 @@ FDDI = Spec("fddi", "Fiber Distributed Data Interface", "protocol")
 FDDI_CONTROL = Spec("fddi.fc", "Frame Control", "uint8", base="hex")
 FDDI_DESTINATION = Spec("fddi.dst", "Destination", "ether")
 FDDI_SOURCE = Spec("fddi.src", "Source", "ether")
+CHDLC = Spec("chdlc", "Cisco HDLC", "protocol")
+CHDLC_ADDRESS = Spec("chdlc.address", "Address", "uint8", {0x0F: "Unicast", 0x8F: "Multicast"}, base="hex")
+CHDLC_CONTROL = Spec("chdlc.control", "Control", "uint8", base="hex")
+CHDLC_PROTOCOL = Spec("chdlc.protocol", "Protocol", "uint16", {**ETHERTYPES, SLARP: "SLARP"}, base="hex")
 SPECS = (
+    CHDLC, CHDLC_ADDRESS, CHDLC_CONTROL, CHDLC_PROTOCOL,
     PPP, PPP_ADDRESS, PPP_CONTROL, PPP_PROTOCOL, PPPOE, PPPOE_VERSION, PPPOE_TYPE, PPPOE_CODE, PPPOE_SESSION, PPPOE_LENGTH, MPLS, LABEL, EXPERIMENTAL, BOTTOM,
     LABEL_TTL, FDDI, FDDI_CONTROL, FDDI_DESTINATION, FDDI_SOURCE,
 )
@@ -103,3 +110,15 @@ def fddi(walk: Walk, start: int, end: int) -> Next | None:
     walk.add(FDDI, start, start + 13, places((Place(FDDI_CONTROL, 1), Place(FDDI_DESTINATION, 6), Place(FDDI_SOURCE, 6)), data, start, end, view))
     walk.covered = len(data)
     return Next("llc", 0, start + 13, end)
+
+
+def chdlc(walk: Walk, start: int, end: int) -> Next | None:
+    """Cisco HDLC: address, control, an EtherType; SLARP, its keepalives, is left as data."""
+    data = walk.data
+    if _short(walk, CHDLC, 4, start, end):
+        return None
+    fields = places((Place(CHDLC_ADDRESS, 1), Place(CHDLC_CONTROL, 1), Place(CHDLC_PROTOCOL, 2)), data, start, end, walk.view)
+    kind = int(fields[2].value)
+    walk.columns("SLARP" if kind == SLARP else "CHDLC", CHDLC_PROTOCOL.shown(kind))
+    walk.add(CHDLC, start, start + 4, fields)
+    return Next("data" if kind == SLARP else "ethertype", kind, start + 4, end)

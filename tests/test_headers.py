@@ -91,6 +91,11 @@ def test_a_segment_cut_anywhere_counts_from_its_window_on(way: str, tmp_path: Pa
     assert [index.payload(cut)[2] for cut in range(len(packet))] == [max(0, cut - start - 32) for cut in range(len(packet))]
 
 
+def test_a_segment_is_found_behind_many_extension_headers(tmp_path: Path) -> None:
+    options = [bytes([following, 0, 1, 4, 0, 0, 0, 0]) for following in [60] * 99 + [6]]
+    assert indexed(tmp_path, [ethernet(ip6(A6, B6, 60, b"".join(options) + SEGMENT), IP6)]).columns.kind[0] == PacketKind.TCP
+
+
 def test_padding_behind_the_ip_packet_is_not_payload(tmp_path: Path) -> None:
     short = ethernet(ip4(A, B, 6, tcp(1, 2)))
     index = indexed(tmp_path, [short + bytes(6), ethernet(ip4(A, B, 17, udp(1, 2, b"x"))) + bytes(20), short])

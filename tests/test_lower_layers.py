@@ -213,6 +213,12 @@ def test_an_echo_request_shows_its_numbers_in_both_byte_orders():
     assert values(lower, "icmp.ident_le") == [0x3412]
 
 
+def test_a_quoted_segment_does_not_tell_its_length():
+    quoted = ip4(B, A, 6, tcp(1111, 2222, seq=7, data=b"lost"))
+    lower = read(ethernet(ip4(A, B, 1, icmp(quoted))), quoted=3)
+    assert (values(lower, "tcp.seq"), values(lower, "tcp.hdr_len"), values(lower, "tcp.len"), values(lower, "tcp.nxtseq")) == ([7], [20], [], [])
+
+
 # fragments and extension headers
 
 def test_a_fragment_is_data_until_its_datagram_is_whole():
@@ -289,6 +295,13 @@ def test_a_reset_is_a_warning():
     assert right(summed(tcp(1, 2, flags=4))).severity == "warning"
 
 
+def test_what_a_reset_carries_is_its_cause():
+    lower = right(summed(tcp(1, 2, flags=4 | ACK, data=b"no\x07")))
+    assert (values(lower, "tcp.reset_cause"), values(lower, "tcp.payload"), values(lower, "tcp.len")) == (["no\\x07"], [], [3])
+    assert lower.payload is None
+    assert lower.layers[-1].end == 14 + 20 + 20 + 3
+
+
 def test_payload_length_is_that_on_the_wire_and_the_payload_what_was_captured():
     packet = ethernet(ip4(A, B, 6, tcp(1, 2, data=b"x" * 100)))
     lower = read(packet[:60], wire=len(packet))
@@ -318,6 +331,41 @@ def test_a_header_that_does_not_fit_is_malformed():
     assert lower.severity == "error"
     assert [one.value for one in walk(lower.layers) if one.name == "_ws.malformed"] == ["malformed at byte 34: wanted 20 bytes, had 10"]
     assert values(lower, "tcp.srcport") == [1]
+
+
+def test_a_layer_without_a_byte_is_none():
+    for packet in (ethernet(ip4(A, B, 6, b"")), ethernet(ip6(A6, B6, 17, b""), IP6), b""):
+        lower = read(packet)
+        assert "tcp" not in names(lower) and "udp" not in names(lower)
+        assert (names(lower)[-1], lower.severity) == ("_ws.malformed", "error")
+    packet = ethernet(ip4(A, B, 6, tcp(1, 2)))
+    lower = read(packet[:34], wire=len(packet))
+    assert (names(lower)[-2:], lower.severity) == (["ip", "_ws.short"], "")
+
+
+def test_a_header_length_beyond_the_packet_leaves_options_that_are_not_there():
+    lower = read(ethernet(ip4(A, B, 6, tcp(1, 2, words=7)[:20])), stream=5)
+    assert (values(lower, "tcp.options"), values(lower, "tcp.hdr_len"), values(lower, "tcp.stream"), values(lower, "tcp.len")) == ([b""], [28], [5], [])
+
+
+def test_a_header_length_means_something_in_version_4_only():
+    for first, expected in ((0x44, [16]), (0x55, [])):
+        packet = bytearray(ip4(A, B, 6, tcp(1, 2)))
+        packet[0] = first
+        assert values(read(ethernet(bytes(packet))), "ip.hdr_len") == expected
+
+
+def test_a_total_length_of_zero_shows_the_length_of_the_frame():
+    lower = read(ethernet(ip4(A, B, 6, tcp(1, 2, data=b"x" * 3000), total=0)))
+    assert values(lower, "ip.len") == [3040]
+
+
+def test_cisco_hdlc_names_what_follows_and_keepalives_are_data():
+    lower = read(pack(">BBH", 15, 0, 0x0800) + ip4(A, B, 17, udp(1, 2, b"abc")), 104)
+    assert names(lower) == ["frame", "chdlc", "ip", "udp"]
+    assert (values(lower, "chdlc.address"), values(lower, "chdlc.protocol"), lower.protocols) == ([15], [0x0800], ["frame", "chdlc", "ip", "udp"])
+    keepalive = read(pack(">BBHIII", 0x8F, 0, 0x8035, 2, 5, 2), 104)
+    assert (names(keepalive), keepalive.protocol) == (["frame", "chdlc", "data"], "SLARP")
 
 
 def test_every_spec_is_named_once():

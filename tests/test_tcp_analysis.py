@@ -52,6 +52,12 @@ TALK = {
         ["c A 1001 5001 100 @20", "c A 1101 5001 100 @20.1", "s A 5001 1001 0 @40", "s A 5001 1001 0 @41", "s A 5001 1001 0 @42", "c A 1001 5001 100 @45"],
         {2: ("duplicate_ack",), 3: ("duplicate_ack",), 4: ("duplicate_ack",), 5: ("fast_retransmission",)}),
     "an ACK of what was not seen": (["s A 5001 1501 0 @20"], {0: ("ack_lost_segment",)}),
+    "ACKs of what was not seen, one behind the other": (
+        ["s A 5001 1501 0 @20", "s A 5001 1501 0 @21", "s A 5001 1601 9 @22", "c A 1601 5010 0 @23", "s A 5010 1701 0 @24", "s A 5010 1801 0 @25"],
+        {0: ("ack_lost_segment",), 1: ("duplicate_ack",), 3: ("lost_segment",), 4: ("ack_lost_segment",), 5: ("ack_lost_segment",)}),
+    "sent again beside an ACK of what was not seen": (
+        ["c A 1001 5001 100 @20", "s FA 5001 1101 0 @21", "c A 1101 5001 100 @40", "s FA 5001 1301 0 @41", "c A 1301 5001 100 @60", "s FA 5001 1501 0 @61"],
+        {3: ("ack_lost_segment", "fast_retransmission"), 4: ("lost_segment",), 5: ("ack_lost_segment", "fast_retransmission")}),
     "keep-alive": (["c A 1000 5001 0 @20", "s A 5001 1001 0 @21", "s A 5001 1001 0 @22"], {0: ("keep_alive",), 1: ("keep_alive_ack",), 2: ("keep_alive_ack",)}),
     "zero window and probe": (
         ["s A 5001 1001 0 0 @20", "c A 1001 5001 1 @21", "s A 5001 1001 0 0 @22", "s A 5001 1001 0 900 @23"],
