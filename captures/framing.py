@@ -377,7 +377,7 @@ class Cutter:
 def _numbers(framing: Framing) -> Callable[[bytes, int], tuple[int]]:
     """The function that reads the length field at a place, as `struct` does."""
     if framing.size in UNSIGNED:
-        return Struct((">" if framing.order == "big" else "<") + UNSIGNED[framing.size]).unpack_from  # type: ignore[return-value]
+        return Struct((">" if framing.order == "big" else "<") + UNSIGNED[framing.size]).unpack_from
     return lambda data, at: (int.from_bytes(data[at:at + framing.size], framing.order),)
 
 

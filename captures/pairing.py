@@ -84,7 +84,8 @@ def _one_to_one(side: Ints, kind: NDArray[np.uint8], keys: Keys, peer: Ints) -> 
 
 def _repeated(keys: Ints) -> Ints:
     """Those of sorted keys that come more than once."""
-    return keys[1:][keys[1:] == keys[:-1]]
+    repeated: Ints = keys[1:][keys[1:] == keys[:-1]]
+    return repeated
 
 
 def _rows(rows: Ints, side: Ints, kind: NDArray[np.uint8], keys: Keys, ordered: bool) -> Iterable[tuple[int, int, int, Any]]:

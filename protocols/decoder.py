@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from protocols.heads import Headers, Heads, Known
 
-__all__ = ["CLAIM", "MORE", "REFUSED", "TO_END", "Decoder", "Framing", "Header", "Kind", "Match", "Message", "Opening", "Side", "Status", "Summary", "View"]
+__all__ = ["CLAIM", "MORE", "REFUSED", "TO_END", "Decoder", "Framing", "Header", "Kind", "Match", "Message", "Opening", "Side", "Skims", "Status",
+           "Summary", "View"]
 
 CLAIM = 50
 """The score from which a decoder may have a connection."""
@@ -162,6 +163,22 @@ class Message:
         return self.first_view + len(self.views) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Skims:
+    """How the values of some fields are read out of many messages. `reader` has, a row a message, the place of its function in `readers`, or NONE:
+    it holds none of the fields, or TREE: `Decoder.skim` tells.
+
+    A function is given bytes, where in them what is there of the message starts and ends, and 0. It gives for each name the values that `Decoder.skim` would
+    give, in order; or None: `Decoder.skim` tells.
+    """
+
+    NONE: ClassVar[int] = -1
+    TREE: ClassVar[int] = -2
+
+    reader: NDArray[np.int64]
+    readers: Sequence[Callable[[bytes, int, int, int], tuple[list[Any], ...] | None]]
+
+
 @dataclass(slots=True)
 class Summary:
     """The words for one message, the same in the list, the tables, the statistics and the export.
@@ -253,6 +270,15 @@ class Decoder:
         paired with, or -1."""
         raise NotImplementedError
 
+    def verbatim(self) -> frozenset[str]:
+        """The text fields, by filter name, whose values stand as they are, in UTF-8, in the bytes of their message or of its peer: these can be
+        searched for a text."""
+        return frozenset()
+
+    def elsewhere(self) -> Sequence[bytes]:
+        """What a message holds one of, of which a field of `verbatim` may have values that are not in these bytes (but in compressed ones)."""
+        return ()
+
     def describe(self, message: Message) -> Summary:
         """The words for a message. A response's operation and target may be left to its request."""
         raise NotImplementedError
@@ -260,3 +286,12 @@ class Decoder:
     def dissect(self, message: Message) -> Sequence[Field]:
         """The fields below the protocol's node; with every byte of the message in one of them."""
         raise NotImplementedError
+
+    def skim(self, message: Message, names: frozenset[str]) -> Sequence[Field]:
+        """The fields with these filter names: those that a walk of the tree would meet, in its order, perhaps with others between or below them.
+        The lines that they make in the tree are not asked for."""
+        return self.dissect(message)
+
+    def skims(self, names: tuple[str, ...], heads: Heads, peer: NDArray[np.int64]) -> Skims | None:
+        """How the values of fields are read out of many messages; None: ask `skim` for each. `peer` as for `known`."""
+        return None

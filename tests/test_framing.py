@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_in import SYN, Lines, Segment, StandIn, Toy, line, toy
 
-from captures.framing import Window, cut
+from captures.framing import Cut, Window, cut
 from captures.reassembly import Direction, reassemble
 from protocols.decoder import Decoder, Side
 
@@ -215,7 +215,7 @@ def test_garbage_takes_bounded_time() -> None:
             covered(one, found)
 
 
-def covered(one: Direction, found: Cut) -> None:
+def covered(one: Direction, found: Cut | Found) -> None:
     """Messages and holes lie side by side, in order, and leave no captured byte out."""
     spans: list[tuple[int, int]] = sorted([*((start, start + max(have, 1)) for start, have in zip(found.start, found.have, strict=True)),
                                            *((start, end) for start, end, _ in found.holes)])

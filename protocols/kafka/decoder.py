@@ -12,12 +12,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
+from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Skims, Summary
 from protocols.fields import Field, Spec
 from protocols.heads import Headers, Heads, Known
-from protocols.kafka import batches, columns, describe, frames, internal, names, reader, recognise, sasl, schema, single
+from protocols.kafka import batches, columns, describe, frames, internal, names, reader, recognise, sasl, schema, single, skim
 from protocols.kafka.frames import TEACHERS, TOKEN, Api
 from protocols.kafka.recognise import accepts as starts_message
+from protocols.kafka.values import INTERNAL, internal_ids
 
 __all__ = ["Kafka"]
 
@@ -144,11 +145,24 @@ class Kafka(Decoder):
             return False
         return True
 
+    def verbatim(self) -> frozenset[str]:
+        return _verbatim()
+
+    def elsewhere(self) -> Sequence[bytes]:
+        """Batches of internal topics, whose records have the schema's fields, may be compressed; a fetch may name the topic by its id alone."""
+        return (INTERNAL.encode(), *internal_ids)
+
     def describe(self, message: Message) -> Summary:
         return describe.describe(message)
 
     def dissect(self, message: Message) -> Sequence[Field]:
         return frames.dissect(message)
+
+    def skim(self, message: Message, names: frozenset[str]) -> Sequence[Field]:
+        return skim.skim(message, names)
+
+    def skims(self, names: tuple[str, ...], heads: Heads, peer: NDArray[np.int64]) -> Skims:
+        return skim.skims(names, heads, peer)
 
 
 @cache
@@ -182,3 +196,23 @@ def _all_specs() -> tuple[Spec, ...]:
         for part in message.parts:
             part_specs(part, (message.name,))
     return tuple(found.values())
+
+
+@cache
+def _verbatim() -> frozenset[str]:
+    """The texts of the schema, and the client id; none that something else than a layout makes as well."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+
+    def texts(part: schema.Part, holders: tuple[str, ...]) -> None:
+        found[part.type == "s"].add(names.spec_of(part, holders).name)
+        inner = part.element or part
+        if part.element is not None:
+            found[inner.type == "s"].add(names.item_spec(part, holders).name)
+        for one in inner.parts:
+            texts(one, (*holders, part.name))
+
+    for message in schema.messages():
+        for part in message.parts:
+            texts(part, (message.name,))
+    made = {spec.name for group in (frames.SPECS, reader.SPECS, batches.SPECS, single.SPECS, internal.SPECS, sasl.SPECS) for spec in group}
+    return frozenset(found[True] - found[False] - made | {"kafka.client_id"})

@@ -20,8 +20,8 @@ from protocols.kafka.values import topic_id
 from protocols.records import Malformed, Reader, Short, Source
 
 __all__ = [
-    "FIXED", "NOTE", "TAGS", "TAG_DATA", "Scope", "array_reader", "blob_reader", "last_end", "note", "optional_reader", "read_uvarint", "records_reader",
-    "run_reader", "scalars_reader", "struct_reader", "tags_reader",
+    "FIXED", "NOTE", "TAGS", "TAG_DATA", "Scope", "array_reader", "blob_reader", "converter", "last_end", "note", "optional_reader", "read_uvarint",
+    "records_reader", "run_reader", "scalars_reader", "struct_reader", "tags_reader",
 ]
 
 TAG_COUNT = Spec("kafka.tagged_fields_count", "Tagged fields", "uint32", about="How many tagged fields end the struct")
@@ -123,7 +123,8 @@ def _milliseconds(value: int) -> int:
     return value * 1_000_000
 
 
-def _converter(part: Part, holders: tuple[str, ...]) -> Callable[[Any], Any] | None:
+def converter(part: Part, holders: tuple[str, ...]) -> Callable[[Any], Any] | None:
+    """What makes a field's value of the number that stands for it."""
     if part.type == "u":
         return topic_id
     return _milliseconds if names.is_time(part, holders) else None
@@ -133,7 +134,7 @@ def run_reader(parts: Sequence[Part], holders: tuple[str, ...], specs: Sequence[
     """The reader of fixed-size parts in order."""
     whole = struct.Struct(">" + "".join(FIXED[part.type][0] for part in parts))
     sizes = tuple(FIXED[part.type][1] for part in parts)
-    changed = {i: made for i, part in enumerate(parts) if (made := _converter(part, holders))}
+    changed = {i: made for i, part in enumerate(parts) if (made := converter(part, holders))}
 
     def short(source: Source, at: int, end: int, out: list[Field]) -> None:
         """As many of the numbers as are there, then the fault."""
@@ -249,7 +250,7 @@ def scalars_reader(part: Part, spec: Spec, item: Spec, compact: bool, holders: t
     element = part.element
     assert element is not None
     code, size = FIXED[element.type]
-    label, length, change = spec.label, spec.length, _converter(element, holders)
+    label, length, change = spec.label, spec.length, converter(element, holders)
     texts = [f"{label} ({count - 1})" for count in range(FEW)]
 
     def read_scalars(source: Source, at: int, end: int, out: list[Field]) -> int:

@@ -26,9 +26,9 @@ HEAD = 64
 PORTS = frozenset({9092})
 NEWER = 2
 """Versions beyond the schema that are still believed without a client id."""
-METADATA, SASL_HANDSHAKE = 3, 17
+METADATA, SASL_HANDSHAKE, API_VERSIONS = 3, 17, 18
 SURPLUS = 8
-"""Bytes that librdkafka may leave behind a Metadata request."""
+"""Bytes that librdkafka may leave behind a Metadata or ApiVersions request."""
 TRIED = 4
 UNSURE = 2**24
 BEFORE = 10_000
@@ -176,7 +176,7 @@ def _fits(data: bytes, at: int, end: int) -> bool | None:
         return there < end
     except (Malformed, struct.error):
         return False
-    return now == there == end or (key == METADATA and 0 <= end - now <= SURPLUS)
+    return now == there == end or (key in (METADATA, API_VERSIONS) and 0 <= end - now <= SURPLUS)
 
 
 def _has_client(data: bytes, at: int) -> bool:

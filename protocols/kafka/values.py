@@ -15,7 +15,8 @@ from protocols.fields import absolute_time
 from protocols.kafka import schema
 from protocols.kafka.errors import show_error
 
-__all__ = ["CODECS", "CONTROL_TYPES", "ENUMS", "NO_ID", "SHOWS", "TOPIC_IDS_KEPT", "learn_topic", "show_milliseconds", "show_time", "topic_id", "topic_of"]
+__all__ = ["CODECS", "CONTROL_TYPES", "ENUMS", "INTERNAL", "NO_ID", "SHOWS", "TOPIC_IDS_KEPT", "internal_ids", "learn_topic",
+           "show_milliseconds", "show_time", "topic_id", "topic_of"]
 
 ACL_OPERATIONS = dict(enumerate((
     "unknown", "any", "all", "read", "write", "create", "delete", "alter", "describe", "cluster_action", "describe_configs", "alter_configs",
@@ -88,6 +89,10 @@ TOPIC_IDS_KEPT = 100_000
 METADATA_TOPIC = "AAAAAAAAAAAAAAAAAAAAAQ"
 _names: dict[str, str] = {METADATA_TOPIC: "__cluster_metadata"}
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+INTERNAL = "__"
+"""What the names of Kafka's own topics start with."""
+internal_ids = {bytes(15) + b"\1"}
+"""The topic ids known to be of such topics, as on the wire."""
 
 
 def topic_id(data: bytes) -> str:
@@ -102,6 +107,8 @@ def learn_topic(identity: str, name: str) -> None:
     """Remember the name of a topic id; that of the metadata log is fixed."""
     if name and identity not in (NO_ID, METADATA_TOPIC) and (len(_names) < TOPIC_IDS_KEPT or identity in _names):
         _names[identity] = name
+        if name.startswith(INTERNAL):
+            internal_ids.add(base64.urlsafe_b64decode(identity + "=="))
 
 
 def topic_of(identity: str) -> str:

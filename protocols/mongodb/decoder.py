@@ -11,10 +11,14 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protocols import fields as f
 from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
 from protocols.fields import Field, Spec
-from protocols.mongodb import document, layouts, meaning
+from protocols.heads import Headers, Heads, Known
+from protocols.mongodb import columns, document, layouts, meaning
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import read_body
 from protocols.mongodb.compression import CannotDecompress, decompress, peek
@@ -45,6 +49,8 @@ class MongoDB(Decoder):
     name = "mongo"
     title = "MongoDB"
     column = "MongoDB"
+    by_columns = True
+    heads_tell = columns.TOLD
     ports = frozenset({27017, 27018, 27019})
     prefixes = (document.PATHS,)
     framing = Framing(offset=0, size=4, order="little", add=0, head=48, least=16, most=t.LARGEST)
@@ -62,6 +68,15 @@ class MongoDB(Decoder):
 
     def accepts(self, head: bytes, side: Side) -> bool:
         return could_follow(head)
+
+    def accepted(self, heads: Heads, side: Side) -> int:
+        return columns.accepted(heads)
+
+    def headers(self, heads: Heads) -> Headers | None:
+        return columns.headers(heads)
+
+    def known(self, name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+        return columns.known(name, heads)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
         """Kind and key; the command's name where the message's first bytes tell it; in a reply of a chain its place in `context`, from 1."""

@@ -32,6 +32,9 @@ GUESSED = 1 << 20
 """Bytes up to which an unknown reply is tried against the layouts."""
 
 
+VERBATIM = frozenset({"zookeeper.path", "zookeeper.acl.scheme", "zookeeper.acl.id", "zookeeper.child", "zookeeper.ephemeral"})
+
+
 class Role(Enum):
     """How a message is to be read."""
 
@@ -139,6 +142,9 @@ class ZooKeeper(Decoder):
         if signs.connect_response(head) or (side.from_start and len(head) < 20):
             return Header(Kind.RESPONSE, CONNECT_KEY, "", Role.CONNECT_RESPONSE)
         return None
+
+    def verbatim(self) -> frozenset[str]:
+        return VERBATIM
 
     def describe(self, message: Message) -> Summary:
         words = _DESCRIBE[message.header.context](message)
