@@ -16,7 +16,7 @@ KIND = Spec("pv.kind", "Kind", "string", about="request, response, oneway or eve
 OP = Spec("pv.op", "Operation", "string", about="What the request asks for, on the request and on its response")
 TARGET = Spec("pv.target", "Target", "string", about="What the operation works on: path, topic, collection")
 ID = Spec("pv.id", "Correlation", "string", about="The protocol's own correlation id")
-STATUS = Spec("pv.status", "Status", "string", about="ok, client_error, server_error, no_response, orphan or truncated")
+STATUS = Spec("pv.status", "Status", "string", about="ok, client_error, server_error, no_response, late, orphan or truncated")
 CODE = Spec("pv.code", "Code", "int64", about="The response's status or error number")
 ERROR = Spec("pv.error", "Error", "string", about="The error by name")
 RRT = Spec("pv.rrt", "Response time", "double", show=lambda s: f"{s * 1e3:.3f} ms", about="Seconds from the request's last byte to the response's first")
@@ -26,12 +26,21 @@ CLIENT = Spec("pv.client", "Client", "string")
 SERVER = Spec("pv.server", "Server", "string")
 CONFIDENCE = Spec("pv.confidence", "Recognised", "uint8", about="How sure the decoder is of the connection, 0-100")
 WHY = Spec("pv.why", "Because", "string", about="Why the connection was taken for this protocol")
-SPECS = (GROUP, PROTO, KIND, OP, TARGET, ID, STATUS, CODE, ERROR, RRT, REQUEST, RESPONSE, CLIENT, SERVER, CONFIDENCE, WHY)
+REQUEST_LENGTH = Spec("pv.req_len", "Request length", "uint64", about="Bytes of the request")
+RESPONSE_LENGTH = Spec("pv.resp_len", "Response length", "uint64", about="Bytes of the response, of several the first")
+CLIENT_ID = Spec("pv.client_id", "Client's name", "string", about="What the client calls itself in the request, where the protocol has a field for it")
+QUEUED = Spec("pv.queued", "Queued", "double", show=lambda s: f"{s * 1e3:.3f} ms",
+              about="Seconds that the request waited until those before it on its connection were answered, where answers come in order")
+SERVER_TIME = Spec("pv.server_time", "Server's time", "double", about="Never there: a capture does not tell time in the server from time on the way")
+TRACE_ID = Spec("pv.trace_id", "Trace", "string", about="Never there: traces are not followed")
+PROCESS = Spec("pv.process", "Process", "string", about="Never there: captures do not name processes")
+SPECS = (GROUP, PROTO, KIND, OP, TARGET, ID, STATUS, CODE, ERROR, RRT, REQUEST, RESPONSE, CLIENT, SERVER, CONFIDENCE, WHY,
+         REQUEST_LENGTH, RESPONSE_LENGTH, CLIENT_ID, QUEUED, SERVER_TIME, TRACE_ID, PROCESS)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A message's part in its exchange. `rrt` in nanoseconds; frames are numbers from 1."""
+    """A message's part in its exchange. `rrt` and `queued` in nanoseconds, lengths in bytes; frames are numbers from 1."""
 
     proto: str
     kind: str
@@ -43,6 +52,10 @@ class Exchange:
     server: str
     confidence: int
     why: str
+    request_length: int | None
+    response_length: int | None
+    client_id: str
+    queued: int | None
 
 
 def fields(one: Exchange, at: int, view: int) -> Field:
@@ -52,6 +65,8 @@ def fields(one: Exchange, at: int, view: int) -> Field:
         (PROTO, one.proto), (KIND, one.kind), (OP, words.op), (TARGET, words.target), (ID, words.id), (STATUS, str(words.status or "")),
         (CODE, words.code), (ERROR, words.error), (RRT, None if one.rrt is None else one.rrt / 1e9), (REQUEST, one.request), (RESPONSE, one.response),
         (CLIENT, one.client), (SERVER, one.server), (CONFIDENCE, one.confidence), (WHY, one.why),
+        (REQUEST_LENGTH, one.request_length), (RESPONSE_LENGTH, one.response_length), (CLIENT_ID, one.client_id),
+        (QUEUED, None if one.queued is None else one.queued / 1e9), (SERVER_TIME, None), (TRACE_ID, None), (PROCESS, None),
     )
     nodes = [generated(spec, value, at=at, view=view) for spec, value in values]
     return generated(GROUP, None, _title(one), at, view, nodes)

@@ -5,18 +5,25 @@ own, and `pieces` tell which byte came from where. The decoder adds further view
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from itertools import islice
+
 from captures import exchange
 from captures.conversation import Conversation, Hole, Pdu
 from captures.index import Index
 from captures.model import Packet, Piece, Row, View
 from captures.rows import endpoint
-from protocols.decoder import Kind
-from protocols.fields import Field, Spec, generated, group, malformed, raw
+from captures.waiting import queued
+from protocols.decoder import Decoder, Kind
+from protocols.fields import Field, Spec, generated, group, malformed, raw, walk
 from protocols.lower import Facts, Lower, TcpFacts
 
 REASSEMBLED_IN = Spec("tcp.reassembled_in", "Reassembled PDU in frame", "frame")
 HOLE = Spec("data", "Data that belongs to no message", "protocol")
 LAYERS: dict[str, Spec] = {}
+HEAD = 32
+"""Fields of a request among which it names its client."""
 
 
 def lower(index: Index, i: int, tcp: TcpFacts | None) -> Lower:
@@ -77,24 +84,46 @@ def message_layer(conversation: Conversation, pdu: Pdu, i: int, views: list[View
     except Exception as fault:  # a decoder's own mistake must not end the program
         fields = [malformed(message.start, f"the decoder failed: {type(fault).__name__}: {fault}", message.end, message.view)]
     views.extend(message.views)
-    fields.insert(0, exchange.fields(exchange_of(conversation, pdu), message.start, message.view))
+    named = client_id(decoder, fields) if pdu.header.kind is not Kind.RESPONSE else ""
+    words = exchange_of(conversation, pdu, named)
+    if decoder.frames is not None:
+        spec, frame = (decoder.frames[0], words.request) if pdu.header.kind is Kind.RESPONSE else (decoder.frames[1], words.response)
+        if frame is not None:
+            fields.append(generated(spec, frame, at=message.start, view=message.view))
+    fields.insert(0, exchange.fields(words, message.start, message.view))
     spec = LAYERS.setdefault(decoder.name, Spec(decoder.name, decoder.title, "protocol"))
     info = conversation.summary(pdu).info
     return group(spec, message.start, message.end, fields, f"{decoder.title}, {info}" if info else decoder.title, message.view)
 
 
-def exchange_of(conversation: Conversation, pdu: Pdu) -> exchange.Exchange:
-    """A message's part in its exchange, for the `pv.*` fields."""
+@cache
+def _client_field(decoder: Decoder) -> str:
+    """The field in which clients name themselves, where the protocol has one."""
+    name = f"{decoder.name}.client_id"
+    return name if any(spec.name == name for spec in decoder.specs()) else ""
+
+
+def client_id(decoder: Decoder, fields: Sequence[Field]) -> str:
+    """What the client calls itself: the message's field `client_id`, near the head of a request; "" without one."""
+    name = _client_field(decoder)
+    if not name:
+        return ""
+    return next((str(field.value or "") for field in islice(walk(fields), HEAD) if field.name == name), "")
+
+
+def exchange_of(conversation: Conversation, pdu: Pdu, named: str) -> exchange.Exchange:
+    """A message's part in its exchange, for the `pv.*` fields; `named` is what the client calls itself."""
     decoder, match = conversation.decoder, conversation.match
     assert decoder is not None
     a, b = (endpoint(*end) for end in conversation.index.tcp.ends(conversation.stream))
     client, server = (a, b) if conversation.client_side == 0 else (b, a)
     request, response = (pdu.peer, pdu) if pdu.header.kind is Kind.RESPONSE else (pdu, pdu.peer)
     paired = pdu.peer is not None
+    asked, answered = (one.length if one is not None and one.header.kind is not Kind.EVENT else None for one in (request, response))
     return exchange.Exchange(
         decoder.name, str(pdu.header.kind), conversation.summary(pdu), conversation.rrt(pdu),
         request.packet + 1 if paired and request else None, response.packet + 1 if paired and response else None,
-        client, server, match.score if match else 0, match.why if match else "",
+        client, server, match.score if match else 0, match.why if match else "", asked, answered, named, queued(conversation, pdu),
     )
 
 

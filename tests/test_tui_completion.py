@@ -53,3 +53,25 @@ def test_no_text_is_too_strange_for_the_completion(text: str, caret: int) -> Non
 def test_what_stands_in_a_capture_cannot_steer_the_terminal(sample: Sample) -> None:
     found = complete("zookeeper.path == ", 18, NAMES, sample)
     assert found.candidates and all(text.isprintable() for one in found.candidates for text in (one.text, one.kind, one.about))
+
+
+def test_paths_of_documents_are_offered_as_far_as_the_capture_has_them() -> None:
+    capture = Capture(ERRORS.parent.parent / "mongodb" / "mongodb-pymongo4.20-ferretdb1.24-crud.pcap.gz")
+    capture.index()
+    seen = Sample()
+    list(seen.steps(capture))
+    names = Names(capture.registry)
+    assert "mongo.doc.$db" in [one.text for one in complete("mongo.doc.$", 11, names, seen).candidates]
+    assert complete("mongo.doc.$db ", 14, names, seen).candidates[0].text == "=="
+    assert complete("mongo.doc.$db == ", 17, names, seen).candidates[0].text == '"shop"'
+
+
+def test_an_operation_is_offered_with_and_without_its_version() -> None:
+    capture = Capture(ERRORS.parent.parent / "kafka" / "kafka-aiokafka-4.1.pcap.gz")
+    capture.index()
+    seen = Sample()
+    list(seen.steps(capture))
+    found = {one.text: one.seen for one in complete("pv.op == ", 9, Names(capture.registry), seen).candidates}
+    versions = [count for text, count in found.items() if text.startswith('"Metadata v')]
+    assert versions and found['"Metadata"'] == sum(versions)     # type: ignore[arg-type]
+    assert list(found.values()) == sorted(found.values(), reverse=True)     # type: ignore[type-var]

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from terminal import Terminal
 from test_tui_screens import ERRORS, PACKETS, Session, run
 
-from captures import filter as filters
 from captures.capture import Capture
+from captures.filter import watch
+from captures.filter.process import FilterProcess
 from tui.app import ProtoviewApp
 from tui.filter_keys import joined
 from tui.filter_store import FilterStore
@@ -174,8 +175,11 @@ def test_escape_stops_a_run_and_what_was_found_stays(monkeypatch: pytest.MonkeyP
     class Slow:
         """Finds two packets and goes on for ever."""
 
-        def __init__(self, capture: Capture, *_: Any) -> None:
-            self.done, self.total = 0, len(capture)
+        def __init__(self, process: FilterProcess, *_: Any) -> None:
+            self.done, self.total = 0, len(process.capture)
+
+        def stop(self) -> None:
+            pass
 
         def __iter__(self) -> Iterator[np.ndarray[Any, Any]]:
             self.done = 4
@@ -185,7 +189,7 @@ def test_escape_stops_a_run_and_what_was_found_stays(monkeypatch: pytest.MonkeyP
                 yield np.zeros(0, np.int64)
 
     async def scenario(s: Session) -> None:
-        monkeypatch.setattr(filters, "FilterRun", Slow)
+        monkeypatch.setattr(FilterProcess, "run", lambda process, *rest: Slow(process, *rest))
         await write(s, "tcp", "enter")
         await s.until(lambda: shown(s) == [1, 4])
         assert "… 2 · 2% · Esc stops" in line(s)
@@ -307,10 +311,15 @@ def test_clicks_open_the_line_and_choose_candidates() -> None:
     run(scenario)
 
 
-def test_a_pattern_that_might_never_end_is_refused() -> None:
+def test_a_pattern_that_never_ends_is_given_up_and_keys_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LIMIT", 0.05)
+
     async def scenario(s: Session) -> None:
-        await write(s, 'zookeeper.path matches "(a+)+b"', "enter")
-        assert "may take forever" in s.message and s.app.main.filter.editing and s.list.count == PACKETS
+        await write(s, 'tcp.payload matches "(.|..)+\\x01\\x02\\x03\\x04"', "enter")
+        await s.until(lambda: "takes too long on a value" in s.message)
+        assert "✗ 0 of the first 0" in line(s) and not s.app.main.filtering.running
+        await applied(s, "tcp.flags.syn == 1")
+        assert shown(s) == SYN
     run(scenario)
 
 

@@ -95,6 +95,7 @@ class ProtoviewApp(App[int], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         self.stop_index.set()
+        self.main.filtering.close()
 
     # actions that work everywhere
 

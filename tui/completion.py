@@ -5,18 +5,19 @@ The text before the caret is cut into words and signs; what stands last decides.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from protocols.fields import printable
-from tui.sample import Sample
+from tui.sample import Sample, Seen
 
 if TYPE_CHECKING:
     from captures.filter.names import FieldName
 
 PIECES = re.compile(r"""
-    (?P<space>\s+) | (?P<string>r?"(?:[^"\\]|\\.)*"? | '[^']*'?) | (?P<word>[\w:]+(?:\.(?!\.)[\w:]*|[-/][\w.:]+)*)
+    (?P<space>\s+) | (?P<string>r?"(?:[^"\\]|\\.)*"? | '[^']*'?) | (?P<word>[\w:]+(?:\.(?!\.)[\w:$]*|[-/][\w.:$]+)*)
     | (?P<op>[=!<>~]=?=? | && | \|\| | \^\^ | \.\. | .)
     """, re.DOTALL | re.VERBOSE)
 COMPARISONS = {
@@ -28,6 +29,7 @@ JUNCTIONS = {"&&": "and", "||": "or", "^^": "either, not both"}
 JOINING = frozenset((*JUNCTIONS, "and", "or", "xor", "not", "!", "(", "any", "all"))
 TEXTS = frozenset(("string", "bytes", "ether", "protocol"))
 OFFERED = ("==", "!=", ">", ">=", "<", "<=", "in")
+ARGUMENT = re.compile(r"\$\d")
 LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 MOST = 200
 
@@ -57,7 +59,7 @@ class Piece(NamedTuple):
     start: int
 
 
-def complete(text: str, caret: int, names: Mapping[str, FieldName], sample: Sample) -> Completion:
+def complete(text: str, caret: int, names: Mapping[str, FieldName], sample: Sample, macros: Mapping[str, str] | None = None) -> Completion:
     """What may stand at the caret; no candidates where nothing is known to fit."""
     before = [Piece(found.lastgroup or "op", found[0], found.start()) for found in PIECES.finditer(text, 0, caret)]
     start, typed = caret, ""
@@ -72,6 +74,9 @@ def complete(text: str, caret: int, names: Mapping[str, FieldName], sample: Samp
     end = caret
     while typed and end < len(text) and (text[end].isalnum() or text[end] in "._"):
         end += 1
+    if [piece.text for piece in before[-2:]] == ["$", "{"]:
+        offered = tuple(_named(typed, names, sample, macros or {}))
+        return Completion(start, end + (text[end:end + 1] == "}"), "macros and fields of the selected packet", offered)
     field = _compared(said, names)
     if field is not None:
         return Completion(start, end, "values seen in this capture, most frequent first", tuple(_values(field, typed, names, sample)))
@@ -105,7 +110,9 @@ def _compared(said: list[Piece], names: Mapping[str, FieldName]) -> FieldName | 
 
 def _fields(typed: str, names: Mapping[str, FieldName], sample: Sample) -> Iterator[Candidate]:
     lowered = typed.lower()
-    found = [name for name in names if lowered in name.lower() and name != typed]
+    # names that only bytes make, below a prefix of their decoder, are known from the capture alone
+    every = {**dict.fromkeys(names), **dict.fromkeys(name for name in sample.names if name in names)}
+    found = [name for name in every if lowered in name.lower() and name != typed]
     counts = {name: sample.packets_with(name) for name in found}
 
     def rank(name: str) -> tuple[bool, bool, int, int, str]:
@@ -114,6 +121,17 @@ def _fields(typed: str, names: Mapping[str, FieldName], sample: Sample) -> Itera
     for name in sorted(found, key=rank)[:MOST]:
         spec = names[name].spec
         yield Candidate(name, "" if spec.type == "none" else spec.type, printable(spec.about or spec.label), counts[name] if sample.packets else None)
+
+
+def _named(typed: str, names: Mapping[str, FieldName], sample: Sample, macros: Mapping[str, str]) -> Iterator[Candidate]:
+    """What `${` may begin."""
+    lowered = typed.lower()
+    for name, body in sorted(macros.items(), key=lambda one: (not one[0].lower().startswith(lowered), one)):
+        if lowered in name.lower():
+            yield Candidate(name + (":" if ARGUMENT.search(body) else "}"), "macro", printable(body))
+    if typed and ":" not in typed:
+        for one in _fields(typed, names, sample):
+            yield one._replace(text=one.text + "}")
 
 
 def _operators(last: Piece, typed: str, names: Mapping[str, FieldName]) -> Iterator[Candidate]:
@@ -133,7 +151,7 @@ def _values(field: FieldName, typed: str, names: Mapping[str, FieldName], sample
     bare = typed.strip('"').lower()
     enum = field.spec.enum or {}
     given: set[str] = set()
-    for value, count in sample.values(field.name):
+    for value, count in _seen(field, sample):
         label = enum.get(value.value)
         yield from _value(value.text, label, bare, count, names, given)
     if field.kind == "bool":
@@ -143,6 +161,20 @@ def _values(field: FieldName, typed: str, names: Mapping[str, FieldName], sample
         if len(given) >= MOST:
             return
         yield from _value(str(number), label, bare, None, names, given)
+
+
+def _seen(field: FieldName, sample: Sample) -> list[tuple[Seen, int]]:
+    """The values met; an operation with a version also without it, for all its versions together."""
+    found = sample.values(field.name)
+    if field.name != "pv.op":
+        return found
+    from captures.filter.logic import unversioned
+    bare: Counter[Seen] = Counter()
+    for value, count in found:
+        short = unversioned(str(value.value))
+        if short != value.value:
+            bare[Seen(f'"{short}"', short)] += count
+    return sorted([*bare.items(), *found], key=lambda one: -one[1])
 
 
 def _value(text: str, label: str | None, bare: str, count: int | None, names: Mapping[str, FieldName], given: set[str]) -> Iterator[Candidate]:

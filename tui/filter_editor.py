@@ -46,6 +46,8 @@ class FilterEditor:
         self._past: int | None = None
         self._draft = ""
         self._back: Widget | None = None
+        self.by_message = False
+        """Whether filters are asked of each message instead of each packet."""
 
     @property
     def editing(self) -> bool:
@@ -195,11 +197,18 @@ class FilterEditor:
         self.store.remember(filter_.text.strip())
         self.filtering.apply(filter_)
 
+    def ask_of(self, messages: bool) -> None:
+        """Ask filters of messages or of packets, also the one in force."""
+        self.by_message = messages
+        found = self.compiled(self.filtering.text)
+        if not isinstance(found, Exception):
+            self.filtering.apply(found)
+
     def compiled(self, text: str) -> Filter | FilterError:
         """A filter, or what is wrong with it."""
         from captures.filter import FilterError, compile_filter
         try:
-            return compile_filter(text, self.filtering.names)
+            return compile_filter(text, self.filtering.names, self.store.macro_file.macros, self.by_message)
         except FilterError as error:
             return error
 
@@ -211,7 +220,7 @@ class FilterEditor:
         if not self.editing:
             return
         text = self.line.value
-        self._completion = complete(text, self.line.cursor_position, self.filtering.names, self.sample)
+        self._completion = complete(text, self.line.cursor_position, self.filtering.names, self.sample, self.store.macro_file.macros)
         self._chosen = min(self._chosen, max(0, len(self._completion.candidates) - 1))
         found = self.compiled(text)
         self._fix = None

@@ -11,6 +11,13 @@ from tui.keys import Press
 from tui.panes import Panes
 
 JOIN = {"=": "only", "!": "without", "&": "and", "|": "or", "x": "and not"}
+COMMANDS = {
+    "clear": "show all packets", "save NAME": "keep the filter in force", "filter NAME": "apply a saved filter, or a filter",
+    "filter": "list the saved filters", "macro NAME TEXT": "define ${NAME:argument;argument}, TEXT with $1 $2", "macro": "list the macros",
+    "set rows message": "filters hold for one message", "set rows packet": "filters hold for a packet, as in Wireshark",
+}
+"""What may be typed after `:` about filters, and what it does."""
+ROWS = {"message": True, "packet": False, "frame": False}
 NAME = re.compile(r"[\w.-]{1,60}")
 SINGLE = re.compile(r"[\w.]+(?: == (?:[\w.:-]+|\"(?:[^\"\\]|\\.)*\"))?")
 
@@ -77,7 +84,7 @@ class FilterKeys:
             self.editor.use(found)
 
     def command(self, text: str) -> bool:
-        """Carry out `clear`, `save NAME` or `filter NAME`; whether the text is one of these."""
+        """Carry out one of COMMANDS; whether the text is one of these."""
         word, _, rest = text.partition(" ")
         rest = rest.strip()
         if text == "clear":
@@ -90,9 +97,37 @@ class FilterKeys:
         elif word == "filter":
             names = ", ".join(f"{name}: {filter_}" for name, filter_ in sorted(self.editor.store.saved.items()))
             self.say(f"saved: {printable(names)}" if names else "no filter is saved; :save NAME saves the one in force", "")
+        elif word == "macro":
+            name, _, body = rest.partition(" ")
+            self._macro(name, body)
+        elif word == "set" and rest.partition(" ")[0] == "rows":
+            self._rows(rest.partition(" ")[2].strip())
         else:
             return False
         return True
+
+    def _rows(self, what: str) -> None:
+        if what not in ROWS:
+            self.say("filters hold per message or per packet: set rows message, set rows packet", "warning")
+            return
+        self.editor.ask_of(ROWS[what])
+        words = "a filter now holds for one message" if ROWS[what] else "a filter now holds for a packet, as in Wireshark; with pv.* fields for one message"
+        self.say(words, "")
+
+    def _macro(self, name: str, text: str) -> None:
+        """Define a macro; without a text show those there are."""
+        file, text = self.editor.store.macro_file, text.strip()
+        if not text:
+            known = ", ".join(f"${{{one}}}: {words}" for one, words in sorted(file.macros.items()) if not name or one == name)
+            where = "; ".join([f"none: :macro NAME TEXT defines one, TEXT with $1 $2 for arguments, or a line of {file.path}"] * (not known) + file.problems)
+            self.say(printable("; ".join(part for part in (known, where) if part)), "warning" if file.problems else "")
+        elif not NAME.fullmatch(name):
+            self.say("a name of letters, digits, . - _ is wanted: macro NAME TEXT", "warning")
+        elif name in self.editor.filtering.names:
+            self.say(f"{name} is a field: ${{{name}}} is its value in the selected packet", "warning")
+        else:
+            fault = file.define(name, text)
+            self.say(f"not kept: {printable(fault)}" if fault else f"${{{name}}} stands for {printable(text)}", "error" if fault else "")
 
     def _save(self, name: str) -> None:
         text = self.editor.filtering.text

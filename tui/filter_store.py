@@ -1,4 +1,4 @@
-"""The user's filters on disk: those applied lately, and those saved by name. Files are the user's own and readable by nobody else.
+"""The user's filters on disk: those applied lately, those saved by name, and macros. Files are the user's own and readable by nobody else.
 
 A file that cannot be read or written costs the memory, never the program: filters then last as long as it runs.
 """
@@ -11,15 +11,18 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from tui.macro_file import MacroFile
+
 MOST_HISTORY = 500
 LONGEST = 10_000
 
 
 class FilterStore:
-    """`folder` defaults to the user's state folder."""
+    """`folder` defaults to the user's state folder, that of macros to the folder of settings."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or user_state_path("protoview")
+        self.macro_file = MacroFile(folder)
         self._history: list[str] | None = None
         self._saved: dict[str, str] | None = None
 

@@ -1,4 +1,4 @@
-"""The display filter in force: runs beside the event loop and fills the packet list while it does.
+"""The display filter in force: runs beside the event loop, in a process of its own where packets must be decoded, and fills the packet list while it does.
 
 The list changes with the first packets found. The cursor stays on its packet, or as near to it as the filter shows one. Packets that are indexed
 later are asked about later; what was read while the index was growing is asked once more when it is complete, since messages may have been cut off.
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
     from captures.capture import Capture
     from captures.filter import Filter, Names
+    from captures.filter.process import FilterProcess, ProcessRun
     from tui.worker import Worker
 
 PATIENCE = 0.04
 """Seconds that applying a filter waits for its first packets, so that a fast one changes the screen once."""
+SLOW = 2.0
+"""Seconds without a packet decided, after which the filter line tells at which packet it stands."""
 GROWING = 0.5
 """Seconds between two looks at packets that were indexed meanwhile."""
 
@@ -50,7 +53,11 @@ class Filtering:
         self._anchor: int | None = None
         self._stood, self._row = -1, 0
         self._began = self._took = 0.0
-        self._stopped = self._dirty = False
+        self._process: FilterProcess | None = None
+        self._run: ProcessRun | None = None
+        self._heard = 0.0
+        """When a packet was last decided."""
+        self._stopped = self._dirty = self._slow = False
         self._provisional = self._warm = False
         self._fault = ""
 
@@ -75,12 +82,12 @@ class Filtering:
             return "", ""
         found, total = len(self.list.shown or ()), len(self.capture)
         if self._fault:
-            return f"✗ {self._fault}", "error"
+            return f"✗ {found:,} of the first {self.done:,}: {self._fault}", "error"
         if self._stopped:
             return f"■ {found:,} of the first {self.done:,}", "warning"
         if self.running and not self._fresh:
-            part = min(1.0, self.done / max(1, self._total))
-            return f"… {found:,} · {part:.0%} · Esc stops", ""
+            part = f"slow at {self.done + 1:,}" if self._slow else f"{min(1.0, self.done / max(1, self._total)):.0%}"
+            return f"… {found:,} · {part} · Esc stops", ""
         counts = f"{found:,} of {total:,}"
         return (f"⚠ {counts}", "warning") if self.filter.warnings else (f"✓ {counts} · {duration(round(self._took * 1e9))}", "good")
 
@@ -88,7 +95,7 @@ class Filtering:
 
     def apply(self, filter_: Filter | None) -> None:
         """Show what a filter shows; None shows all packets."""
-        self.worker.cancel("filter")
+        self._halt()
         packet = self.list.packet if self.list.packet >= 0 else max(0, self._stood)
         self.filter = filter_ if filter_ is not None and filter_.node is not None else None
         self._stopped, self._fault, self._fresh, self._provisional = False, "", None, False
@@ -106,7 +113,7 @@ class Filtering:
 
     def stop(self) -> bool:
         """Stop a run; returns whether there was one. What was found stays."""
-        if not self.worker.cancel("filter"):
+        if not self._halt():
             return False
         if self._fresh is not None:
             self._fresh = None      # the old answer stays whole
@@ -116,6 +123,18 @@ class Filtering:
         self.changed()
         return True
 
+    def close(self) -> None:
+        """The program ends."""
+        self._halt()
+        if self._process is not None:
+            self._process.close()
+
+    def _halt(self) -> bool:
+        """Give up the run; returns whether there was one."""
+        if self._run is not None:
+            self._run.stop()
+        return self.worker.cancel("filter")
+
     def _start(self, replace: bool) -> None:
         """Run from `done` on; `replace` begins the list anew with the first packets found."""
         filter_ = self.filter
@@ -124,17 +143,21 @@ class Filtering:
         self._provisional = not self.capture.complete
         waiting = replace
 
-        def each(steps: list[Step]) -> None:
+        def begin() -> None:
             nonlocal waiting
             if waiting:
                 waiting = False
                 self.list.show_only(Shown(), 0)
                 self._row = self.list.cursor
+
+        def each(steps: list[Step]) -> None:
+            if not self._decided(steps):
+                return
+            begin()
             shown = self.list.shown
             assert shown is not None
             for step in steps:
                 shown.add(step.packets)
-                self.done, self._total = step.done, step.total
             few = len(shown) < 2 * self.list.page
             self._dirty = True
             if few:
@@ -142,23 +165,40 @@ class Filtering:
                 self.changed()
 
         def then() -> None:
+            begin()
             self._took = time.monotonic() - self._began
             self.done = self._total
             self._show()
             self.changed()
 
+        def failed(fault: str) -> None:
+            begin()
+            self._failed(fault)
+
         reference = self._anchor if self._anchor is not None and self._anchor < len(self.capture) else None
-        self.worker.stream("filter", self._steps(filter_, self.done, reference), each, then, self._failed, PATIENCE)
+        self.worker.stream("filter", self._steps(filter_, self.done, reference), each, then, failed, PATIENCE)
+
+    def _decided(self, steps: list[Step]) -> bool:
+        """Take notice of how far a run is; returns whether it has come any further."""
+        if not steps or (steps[-1].done == self.done and not any(len(step.packets) for step in steps)):
+            return False
+        self.done, self._total = steps[-1].done, steps[-1].total
+        self._heard, self._slow = time.monotonic(), False
+        return True
 
     def _steps(self, filter_: Filter, first: int, reference: int | None) -> Iterator[Step]:
-        """A run as steps; in the worker's thread."""
-        from captures.filter import FilterRun
-        run = FilterRun(self.capture, filter_, first, None, reference)
-        for packets in run:
-            yield Step(packets, run.done, run.total)
+        """A run, as steps for the worker's thread."""
+        from captures.filter.process import FilterProcess
+        if self._process is None:
+            self._process = FilterProcess(self.capture)
+        self._run = run = self._process.run(filter_, self.names, first, reference)
+        self._heard, self._slow = time.monotonic(), False
+        return (Step(packets, run.done, run.total) for packets in run)
 
     def _failed(self, fault: str) -> None:
-        self._fault = fault
+        self._fault, self._fresh = fault, None
+        self._show()
+        self.say(fault, "error")
         self.changed()
 
     def _show(self) -> None:
@@ -179,7 +219,9 @@ class Filtering:
                 self._warm = True
                 self.worker.ask("check", lambda: self.names, lambda _: None, lambda _fault: None)   # so that `/` need not wait for it
             return
-        if self._dirty:
+        slow = self.running and time.monotonic() - self._heard > SLOW
+        if self._dirty or slow != self._slow:
+            self._slow = slow
             self._show()
             self.changed()
         if self.running or self._stopped or self._fault:

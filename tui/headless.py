@@ -119,7 +119,7 @@ def choose(capture: Capture, options: argparse.Namespace) -> Iterable[int]:
         return range(index_all(capture, options))
     from captures.filter import FilterError, FilterRun, Names, compile_filter
     try:
-        made = compile_filter(options.filter, Names(capture.registry))
+        made = compile_filter(options.filter, Names(capture.registry), macros(options.filter))
     except FilterError as error:
         message, *place = error.lines(options.filter)
         raise UsageError("\n".join([message, *("    " + line for line in place)])) from error
@@ -132,6 +132,17 @@ def choose(capture: Capture, options: argparse.Namespace) -> Iterable[int]:
             options.found = getattr(options, "found", 0) + len(batch)
             yield from batch.tolist()
     return found()
+
+
+def macros(text: str) -> dict[str, str]:
+    """The user's macros, where a filter may use some."""
+    if "${" not in text:
+        return {}
+    from tui.macro_file import MacroFile
+    file = MacroFile()
+    found = file.macros
+    complain_all(file.problems)
+    return found
 
 
 def save(capture: Capture, chosen: Iterable[int], options: argparse.Namespace) -> Iterator[str]:

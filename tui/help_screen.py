@@ -11,6 +11,7 @@ from textual.strip import Strip
 from tui import actions
 from tui.actions import Action
 from tui.copying import FORMS
+from tui.filter_keys import COMMANDS
 from tui.formats import fit
 from tui.key_screen import KeyScreen
 from tui.keys import Press, shown
@@ -100,6 +101,10 @@ def help_lines(contexts: Iterable[str], width: int) -> list[tuple[bool, str]]:
             lines += [(False, "".join(fit(entry, cell) for entry in entries[row::rows]).rstrip()) for row in range(rows)]
             if any(action.method == "do_copy" and len(action.keys[0]) > 1 for action in members):
                 lines += [(False, f"    y{form.letter:{KEYS_WIDTH - 3}}{form.name}") for form in FORMS]
+            lines.append((False, ""))
+        if context == actions.MAIN:
+            lines.append((True, "command line, after :"))
+            lines += [(False, f"  {command}{' ' * max(1, KEYS_WIDTH - cell_len(command))}{words}") for command, words in COMMANDS.items()]
             lines.append((False, ""))
     return lines
 

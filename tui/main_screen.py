@@ -236,6 +236,9 @@ class MainScreen(KeyScreen):
 
     def _filter_changed(self) -> None:
         self.filter.refresh()
+        filter_ = self.filtering.filter
+        kind = "" if filter_ is None else " · per message" if filter_.per_message or self.filter.by_message else " · per frame"
+        self.panes.list.set_title(f"Packets{kind}")
         if self.is_mounted:
             if self.panes.kind is SizeClass.ONE:
                 self.lay_out(*self.size)
@@ -282,7 +285,7 @@ class MainScreen(KeyScreen):
         elif action is not None and action.context in self.contexts():
             self.perform(action)
         elif text:
-            self.say(f"no command {text}; a packet number, clear, save NAME, filter NAME, q, or an action's name", "warning")
+            self.say(f"no command {text}; a packet number, clear, save, filter, macro, set rows, q, or an action's name", "warning")
         self.refresh_status()
 
     def on_prompt_dropped(self) -> None:

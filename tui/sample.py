@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -42,6 +42,11 @@ class Sample:
     def packets_with(self, name: str) -> int:
         """In how many packets of the sample the field occurs."""
         return self._with[name]
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The fields met."""
+        return self._with
 
     def values(self, name: str) -> list[tuple[Seen, int]]:
         """The field's values, the most frequent first."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+
+from captures.errors import CaptureError
 
 Result = TypeVar("Result")
 KINDS = ("packet", "go", "follow", "check", "filter", "sample", "search", "rows")
@@ -30,8 +32,45 @@ class Job:
         try:
             self.result = self.work()
         except Exception as fault:  # whatever a decoder does to a packet, the screen stays
-            self.fault = f"{type(fault).__name__}: {fault}"
+            self.fault = said(fault)
         self.done.set()
+
+
+def said(fault: Exception) -> str:
+    """A fault as one line for the user."""
+    return str(fault) if isinstance(fault, CaptureError) else f"{type(fault).__name__}: {fault}"
+
+
+class Stream(Generic[Result]):
+    """Steps that are run through slice by slice. Nothing here refers to itself, so that steps which were given up end at once."""
+
+    def __init__(self, worker: Worker, kind: str, steps: Iterator[Result], each: Callable[[list[Result]], None], then: Callable[[], None],
+                 failed: Callable[[str], None]) -> None:
+        self.worker, self.kind, self.steps = worker, kind, steps
+        self.each, self.then, self.failed = each, then, failed
+
+    def slice(self) -> tuple[list[Result], bool, str]:
+        """What the steps gave for a while, whether that was all, and what went wrong; in the worker's thread."""
+        end, found = time.monotonic() + SLICE, []
+        try:
+            for one in self.steps:
+                found.append(one)
+                if time.monotonic() > end:
+                    return found, False, ""
+        except Exception as fault:  # what was found before is handed over first
+            return found, True, said(fault)
+        return found, True, ""
+
+    def after(self, outcome: tuple[list[Result], bool, str]) -> None:
+        """Hand a slice over, and go on."""
+        found, ended, fault = outcome
+        if not ended:
+            self.worker.ask(self.kind, self.slice, self.after, self.failed)
+        self.each(found)
+        if fault:
+            self.failed(fault)
+        elif ended:
+            self.then()
 
 
 class Worker:
@@ -77,25 +116,9 @@ class Worker:
     def stream(self, kind: str, steps: Iterator[Result], each: Callable[[list[Result]], None], then: Callable[[], None], failed: Callable[[str], None],
                patience: float = 0.0) -> None:
         """Run through `steps`, handing over what they give slice by slice; the first slice at once if it is done within `patience` seconds.
-        `then` is called at the end."""
-
-        def slice_of_steps() -> tuple[list[Result], bool]:
-            end, found = time.monotonic() + SLICE, []
-            for one in steps:
-                found.append(one)
-                if time.monotonic() > end:
-                    return found, False
-            return found, True
-
-        def after(outcome: tuple[list[Result], bool]) -> None:
-            found, ended = outcome
-            if not ended:
-                self.ask(kind, slice_of_steps, after, failed)
-            each(found)
-            if ended:
-                then()
-
-        self.ask(kind, slice_of_steps, after, failed, patience)
+        `then` is called at the end, `failed` where it is none, after the steps before it were handed over."""
+        stream = Stream(self, kind, steps, each, then, failed)
+        self.ask(kind, stream.slice, stream.after, failed, patience)
 
     def busy(self, kind: str) -> bool:
         """Whether an answer of this kind is still to come."""

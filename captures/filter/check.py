@@ -1,7 +1,7 @@
 """From the tree to tests: names looked up, types agreed on, literals converted; what is wrong is said with its place, and what is suspicious kept.
 
-The rules are those of Wireshark 4.0; what it accepts and surely nobody means (a protocol compared with a number, a character with text, an unsigned
-field with a negative number) is an error.
+Where a filter speaks of messages, fields of messages are read message by message. The rules are those of Wireshark 4.0; what it accepts and surely nobody
+means (a protocol compared with a number, a character with text, an unsigned field with a negative number) is an error.
 """
 from __future__ import annotations
 
@@ -12,30 +12,37 @@ from captures.filter import functions
 from captures.filter.errors import FilterError, Fix, Trap
 from captures.filter.lexer import Token, unescaped
 from captures.filter.literals import converted, text_of
-from captures.filter.logic import All, Flip, Leaf, Logic, One, Some, comparison, matching, membership, presence
-from captures.filter.names import FieldName, Names
+from captures.filter.logic import All, Flip, Leaf, Logic, One, Some, comparison, leaves, matching, membership, presence
+from captures.filter.names import FieldName, Names, kind_of
 from captures.filter.nodes import Arithmetic, Call, Compare, Exists, In, Junction, Literal, Name, Negative, Node, Not, Range, Reference, Slice, printed
 from captures.filter.regex import compiled
-from captures.filter.values import Value, arithmetic, constant, field_value, negative, sliced
+from captures.filter.values import Value, arithmetic, as_kind, constant, field_value, negative, sliced
 
 __all__ = ["Checked", "check"]
 
+TEXTS = ("string", "bytes", "ether", "protocol", "any")
 SLICEABLE = ("bytes", "string", "ether", "ipv4", "ipv6", "protocol")
-COMPARABLE = ("int", "bool", "string", "bytes", "ether", "ipv4", "ipv6", "time", "duration", "double", "protocol")
+COMPARABLE = ("int", "bool", "string", "bytes", "ether", "ipv4", "ipv6", "time", "duration", "double", "protocol", "any")
 CALCULATES = ("int", "duration", "double")
 BYTES = ("bytes", "ether")
 WORDS = {
     "int": "number", "bool": "1 or 0", "string": "text", "bytes": "bytes", "ether": "MAC address", "ipv4": "IPv4 address", "ipv6": "IPv6 address",
     "time": "date and time", "duration": "seconds", "double": "number", "protocol": "bytes", "none": "nothing",
+    "any": "number, text, time, or true",
 }
 REFERENCE = "$"
+SPLIT = "@"
+HEAVY = ("bytes", "protocol")
+"""Kinds of which, message by message, only the outcome of a test is kept."""
 
 
 class Checked:
-    """One filter being checked: `fields` are those it needs by key (name with layers; references begin with "$"), `traps` what is suspicious."""
+    """One filter being checked: `fields` are those it needs by key (name with layers; references begin with "$", what is read by message with "@"),
+    `traps` what is suspicious."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, by_message: bool) -> None:
         self.names = names
+        self.by_message = by_message
         self.fields: dict[str, FieldName] = {}
         self.layers: dict[str, tuple[tuple[int, int | None], ...]] = {}
         self.traps: list[Trap] = []
@@ -72,12 +79,25 @@ class Checked:
         if isinstance(of, Name) and value.kind == "bool":
             better = f"{printed(of)} == 1"
             self.traps.append(Trap(f"tests that the field is present, not that it is true: {better}", of.start, of.end, Fix(of.start, of.end, better)))
-        return presence(value)
+        return self._tested(presence(value), printed(of))
+
+    def _tested(self, leaf: Leaf, text: str) -> Leaf:
+        """The test; of heavy values by message the reader keeps only its outcome, under the name of its text."""
+        key = next(iter(leaf.keys), "")
+        field = self.fields.get(key)
+        if not key.startswith(SPLIT) or len(leaf.keys) > 1 or field is None or kind_of(field.spec) not in HEAVY:
+            return leaf
+        outcome = f"{SPLIT}({text})"
+        self.fields[outcome] = field.split(leaf)
+        if key in self.layers:
+            self.layers[outcome] = self.layers[key]
+        return presence(field_value(field, outcome, leaf.start, leaf.end, True))
 
     def _compare(self, node: Compare) -> Logic:
         leaves: list[Logic] = []
         for op, left, right in zip(node.operators, node.operands, node.operands[1:], strict=False):
-            leaves.append(self._relation(op, left, right, node.quantifier))
+            leaf = self._relation(op, left, right, node.quantifier)
+            leaves.append(self._tested(leaf, f"{node.quantifier} {printed(left)} {op} {printed(right)}"))
         return leaves[0] if len(leaves) == 1 else All(tuple(leaves))
 
     def _relation(self, op: str, left: Node, right: Node, quantifier: str) -> Leaf:
@@ -87,7 +107,7 @@ class Checked:
             raise self._no_left(left, op)
         one, other = self._pair(left, right, op)
         for value, at in ((one, left), (other, right)):
-            if op == "contains" and value.kind not in ("string", "bytes", "ether", "protocol"):
+            if op == "contains" and value.kind not in TEXTS:
                 raise self._cannot(value, at, op, "string()")
             if value.kind not in COMPARABLE:
                 raise self._cannot(value, at, op)
@@ -117,6 +137,8 @@ class Checked:
                 raise self._cannot(one, left, op)
             return one, self._constant(right, one, left)
         other = self.value(right)
+        if "any" in (one.kind, other.kind) and one.kind != other.kind:
+            one, other = (as_kind(one, other.kind), other) if one.kind == "any" else (one, as_kind(other, one.kind))
         if not _agree(one.kind, other.kind):
             raise FilterError(f"{printed(left)} and {printed(right)} are not of compatible types.", right.start, right.end)
         return one, other
@@ -125,8 +147,10 @@ class Checked:
         if self._is_constant(left):
             raise self._no_left(left, "matches")
         value = self.value(left)
-        if value.kind not in ("string", "bytes", "ether", "protocol"):
+        if value.kind not in TEXTS:
             raise self._cannot(value, left, "matches", "string()")
+        if value.kind == "any":
+            value = as_kind(value, "string")
         if not isinstance(right, Literal) or right.kind != "string":
             text = printed(right)
             raise FilterError("Matches requires a double quoted string on the right side.", right.start, right.end, Fix(right.start, right.end, f'"{text}"'))
@@ -149,13 +173,15 @@ class Checked:
                 items.append((self._item(item.low, left, node.of), self._item(item.high, left, node.of)))
             else:
                 items.append(self._item(item, left, node.of))
-        leaf = membership(left, items, "" if node.negated else node.quantifier, node.end)
+        leaf = self._tested(membership(left, items, "" if node.negated else node.quantifier, node.end), printed(node))
         return Flip(leaf) if node.negated else leaf
 
     def _item(self, node: Node, left: Value, of: Node) -> Value:
         if self._is_constant(node):
             return self._constant(node, left, of)
         value = self.value(node)
+        if value.kind == "any" != left.kind:
+            value = as_kind(value, left.kind)
         if not _agree(left.kind, value.kind):
             raise FilterError(f"{printed(of)} and {printed(node)} are not of compatible types.", node.start, node.end)
         return value
@@ -171,11 +197,13 @@ class Checked:
                 return self._reference(node)
             case Slice():
                 of = self.value(node.of)
+                if of.kind == "any":
+                    of = as_kind(of, "string")
                 if of.kind not in SLICEABLE:
                     raise FilterError(f'"{printed(node.of)}" is a {WORDS[of.kind]} and cannot be sliced into a sequence of bytes.', node.of.start, node.of.end)
                 return sliced(of, node.spans, node.end)
             case Negative():
-                of = self.value(node.of)
+                of = self._number(self.value(node.of))
                 if of.kind not in CALCULATES:
                     raise FilterError(f"A {WORDS[of.kind]} has no negative.", node.start, node.end)
                 return negative(of, node.start)
@@ -192,10 +220,13 @@ class Checked:
         if field is None:
             raise self._unknown(node)
         key = field.name + printed(node).removeprefix(node.name)
-        self.fields[key] = field
+        split = self.by_message and field.of_messages and not field.per_message
+        if split:
+            key = SPLIT + key
+        self.fields[key] = field.split() if split else field
         if node.layers:
             self.layers[key] = node.layers
-        return field_value(field, key, node.start, node.end)
+        return field_value(field, key, node.start, node.end, split)
 
     def _reference(self, node: Reference) -> Value:
         field = self.names.get(node.name)
@@ -209,11 +240,11 @@ class Checked:
 
     def _arithmetic(self, node: Arithmetic) -> Value:
         if self._is_constant(node.left):
-            right = self.value(node.right)
+            right = self._number(self.value(node.right))
             left = self._constant(node.left, right, node.right)
         else:
-            left = self.value(node.left)
-            right = self._constant(node.right, left, node.left) if self._is_constant(node.right) else self.value(node.right)
+            left = self._number(self.value(node.left))
+            right = self._constant(node.right, left, node.left) if self._is_constant(node.right) else self._number(self.value(node.right))
         allowed = ("int", "bytes", "ipv4", "ipv6") if node.op == "&" else ("int",) if node.op == "%" else ("int", "double") if node.op in "*/" else CALCULATES
         for value in (left, right):
             if value.kind not in allowed:
@@ -254,8 +285,16 @@ class Checked:
                 return self._is_constant(node.left) and self._is_constant(node.right)
         return False
 
+    @staticmethod
+    def _number(value: Value) -> Value:
+        """What is calculated with: of values that tell their own type, the numbers."""
+        return as_kind(value, "double") if value.kind == "any" else value
+
     def _constant(self, node: Node, beside: Value, at: Node) -> Value:
         """A constant as the type of what it is compared with."""
+        if beside.kind == "any" and not isinstance(node, (Literal, Name)):
+            (number,) = self._constant(node, self._number(beside), at).values({})
+            return constant({"number": number}, "any", None, node.start, node.end)
         match node:
             case Literal() | Name():
                 made = self._literal(node, beside, at)
@@ -338,9 +377,12 @@ def _agree(one: str, other: str) -> bool:
     return one == other or (one in BYTES and other in BYTES)
 
 
-def check(node: Node, names: Names) -> tuple[Logic, Checked]:
+def check(node: Node, names: Names, by_message: bool) -> tuple[Logic, Checked]:
     """The tests of a filter, with the fields they need and what is suspicious. Raises FilterError."""
-    state = Checked(names)
-    return state.logic(node), state
+    state = Checked(names, by_message)
+    logic = state.logic(node)
+    used = {key for leaf in leaves(logic) for key in leaf.keys}
+    state.fields = {key: field for key, field in state.fields.items() if key in used}
+    return logic, state
 
 

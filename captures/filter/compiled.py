@@ -1,8 +1,8 @@
 """A filter ready for use: what it tests, which fields it needs, and what is suspicious about it."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from captures.filter.check import WORDS, check
 from captures.filter.errors import FilterError, Trap
 from captures.filter.indexed import BLOCK, Block, Structure
-from captures.filter.logic import All, Flip, Leaf, Logic
+from captures.filter.logic import All, Leaf, Logic, leaves
+from captures.filter.macros import expanded
 from captures.filter.names import FieldName, Names, Reach
-from captures.filter.nodes import Name, Node
+from captures.filter.nodes import Name, Node, names_in
 from captures.filter.parser import ValueExpected, parse
 from captures.index import Index
 
-__all__ = ["Filter", "compile_filter", "leaves"]
+__all__ = ["Filter", "compile_filter", "furthest"]
 
 LIGHT = ("bytes", "protocol", "none")
 """Kinds of which the presence alone is kept, where nothing else is asked."""
@@ -25,7 +26,7 @@ LIGHT = ("bytes", "protocol", "none")
 @dataclass(frozen=True, slots=True, eq=False)
 class Filter:
     """`text` as it was written; `fields` by key: the field's name with its layers, behind "$" when it stands for the selected packet. `present` are the
-    keys of which only the presence counts. `per_message`: it names `pv.*` fields, which must all hold for one message."""
+    keys of which only the presence counts. `per_message`: it is asked of each message, as one that names `pv.*` fields is: all must hold for one."""
 
     text: str
     node: Node | None
@@ -55,19 +56,34 @@ class Filter:
         return [key[1:] for key in self.fields if key.startswith("$")]
 
 
-def compile_filter(text: str, names: Names) -> Filter:
-    """The filter that `text` says. Raises FilterError, which tells the place and perhaps a fix."""
+def compile_filter(text: str, names: Names, macros: Mapping[str, str] | None = None, by_message: bool = False) -> Filter:
+    """The filter that `text` says. `macros` are texts by name, for `${name:argument}`; `by_message`: fields of messages must hold for one message, also where
+    no `pv.*` field is named. Raises FilterError, which tells the place and perhaps a fix."""
+    whole = expanded(text, macros or {}, names)
+    try:
+        made = _compiled(whole.text, names, by_message)
+    except FilterError as error:
+        raise whole.placed(error) from None
+    return replace(made, text=text, warnings=[whole.told(trap) for trap in made.warnings])
+
+
+def _compiled(text: str, names: Names, by_message: bool) -> Filter:
+    """The filter without macros."""
     try:
         node = parse(text)
     except ValueExpected as error:
         raise _expected(error, names) from None
     if node is None:
         return Filter(text, None, All(()), {}, {})
-    logic, state = check(node, names)
+    by_message = by_message or any(field.per_message for name in names_in(node) if (field := names.get(name)) is not None)
+    logic, state = check(node, names, by_message)
+    fields = state.fields
     used = {key for leaf in leaves(logic) if not leaf.exists for key in leaf.keys}
-    present = frozenset(key for key, one in state.fields.items() if key not in used and one.kind in LIGHT)
-    per_message = any(one.per_message for key, one in state.fields.items() if not key.startswith("$"))
-    return Filter(text, node, logic, state.fields, state.layers, state.traps, present, per_message)
+    per_message = any(one.per_message for key, one in fields.items() if not key.startswith("$"))
+    if per_message:
+        fields["pv"] = names["pv"]      # tells how many messages a packet has
+    present = frozenset(key for key, one in fields.items() if key not in used and one.kind in LIGHT and key != "pv")
+    return Filter(text, node, logic, fields, state.layers, state.traps, present, per_message)
 
 
 def _expected(error: ValueExpected, names: Names) -> FilterError:
@@ -77,19 +93,6 @@ def _expected(error: ValueExpected, names: Names) -> FilterError:
     if found is None:
         return FilterError("Value expected", error.start, error.end, None, True)
     return FilterError(f"Value expected: {WORDS[found.kind]}", error.start, error.end, None, True)
-
-
-def leaves(logic: Logic) -> Iterator[Leaf]:
-    """All tests."""
-    stack: list[Logic] = [logic]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, Leaf):
-            yield one
-        elif isinstance(one, Flip):
-            stack.append(one.part)
-        else:
-            stack.extend(one.parts)
 
 
 def furthest(logic: Logic, fields: dict[str, FieldName]) -> Reach:

@@ -9,26 +9,30 @@ from typing import Any
 
 from captures.filter.errors import FilterError
 from captures.filter.names import BITS, FieldName
-from captures.filter.values import Arrays, Env, NotIndexed, Part, Value, shown
+from captures.filter.values import Arrays, Env, NotIndexed, Part, Value, as_kind, shown
 
 __all__ = ["FUNCTIONS", "applied"]
 
 FUNCTIONS = {
     "upper": "text in upper case", "lower": "text in lower case", "len": "length in bytes", "count": "how often the field occurs",
-    "string": "a number or address as text", "max": "the greatest of all values", "min": "the least of all values",
+    "string": "a number, address or time as text", "max": "the greatest of all values", "min": "the least of all values",
     "abs": "the size of a number without its sign", "float": "a number as floating point", "double": "a number as floating point",
 }
 """Name -> what it gives."""
-STRINGS = ("int", "ipv4", "ipv6", "ether", "double")
+STRINGS = ("int", "ipv4", "ipv6", "ether", "double", "time", "duration")
 NUMBERS = ("int", "duration", "double")
 ORDERED = ("int", "duration", "double", "time", "ipv4", "ipv6", "ether", "string", "bytes")
+ANY = {"upper": "string", "lower": "string", "len": "string", "abs": "double", "float": "double", "double": "double"}
+"""What a function takes of values that tell their own type."""
 SIZES = {"ipv4": 4, "ipv6": 16, "ether": 6, "bool": 1}
 
 
 def applied(name: str, arguments: list[Value], start: int, end: int) -> Value:
     """The value of a call. Raises FilterError."""
     if name in ("max", "min"):
-        return _greatest(name, arguments, start, end)
+        return _greatest(name, [as_kind(one, "double") if one.kind == "any" else one for one in arguments], start, end)
+    if len(arguments) == 1 and arguments[0].kind == "any" and name in ANY:
+        arguments = [as_kind(arguments[0], ANY[name])]
     if len(arguments) != 1:
         raise FilterError(f"{name}() takes one argument, not {len(arguments)}", start, end)
     of = arguments[0]
@@ -47,6 +51,8 @@ def applied(name: str, arguments: list[Value], start: int, end: int) -> Value:
         if of.kind in ("none", "time", "duration", "double"):
             raise FilterError("len() takes text, bytes, or a number's field", of.start, of.end)
         return _mapped("int", of, _length(of), start, end)
+    if name == "string" and of.kind == "any":
+        return _made("string", of, lambda env: [_words(one.value) for one in of.values(env) if one.value is not None], start, end, of.each)
     if name == "string":
         if of.kind not in STRINGS:
             raise FilterError(f'String conversion for field "{of.field.name if of.field else "this"}" is not supported', of.start, of.end)
@@ -63,6 +69,11 @@ def applied(name: str, arguments: list[Value], start: int, end: int) -> Value:
         raise FilterError(f"{name}() takes a number", of.start, of.end)
     scale = 1e9 if of.kind in ("time", "duration") else 1
     return _mapped("double", of, lambda value: value / scale, start, end)
+
+
+def _words(value: Any) -> str:
+    """A value that tells its own type as text; whole numbers alike, however they are stored."""
+    return value.hex() if isinstance(value, bytes) else f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _upper(text: str) -> str:

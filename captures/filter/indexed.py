@@ -46,6 +46,8 @@ FRAME: dict[str, Callable[[Columns, slice], Array]] = {
     "frame.time": lambda c, at: c.ts[at],
     "frame.time_epoch": lambda c, at: c.ts[at],
     "frame.time_relative": lambda c, at: c.ts[at] - c.ts[0],
+    "frame.marked": lambda c, at: np.zeros(at.stop - at.start, np.uint8),
+    "frame.ignored": lambda c, at: np.zeros(at.stop - at.start, np.uint8),
     "frame.time_delta": lambda c, at: np.diff(c.ts[max(at.start - 1, 0) : at.stop], prepend=c.ts[:1] if at.start == 0 else c.ts[:0]),
 }
 TRANSPORT: dict[str, Callable[[Columns, slice], list[Array]]] = {
@@ -316,7 +318,7 @@ class Block:
     def possible(self, field: FieldName) -> Bools:
         """The packets that may have a field."""
         c = self.index.columns
-        if field.reach in (Reach.MESSAGE, Reach.TREE):
+        if field.of_messages:
             return np.asarray((c.kind[self.at] == PacketKind.TCP) & (c.plen[self.at] > 0))
         if (field.reach is Reach.LOWER and field.protocol not in ("frame", "eth", "sll", "null", "llc")) or field.reach is Reach.STREAM:
             there = self.present("arp" if field.protocol not in ("tcp", "udp", "ip", "ipv6", "vlan") else field.protocol)

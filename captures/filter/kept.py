@@ -49,16 +49,40 @@ class Kept:
         missing: Array = self._start[packets[:known]] < 0
         return np.concatenate((packets[:known][missing], packets[known:])) if known < len(packets) or missing.any() else packets[:0]
 
-    def add(self, packets: Array, values: Sequence[Iterable[Any]]) -> None:
-        """Keep the values of packets that were not read yet."""
+    def codes_of(self, values: Sequence[Any]) -> Array:
+        """The codes (int32) of some values."""
+        number, distinct = self._number, self.distinct
+        codes = np.zeros(len(values), np.int32)
+        for k, value in enumerate(values):
+            code = number.get(value, -1)
+            if code < 0:
+                code = number[value] = len(distinct)
+                distinct.append(value)
+            codes[k] = code
+        return codes
+
+    def add_codes(self, packets: Array, counts: Array, codes: Array) -> None:
+        """Keep the values of packets (ascending) that were not read yet, `counts` by packet, by their codes."""
         if not len(packets):
             return
-        top = int(packets.max()) + 1
+        self._make_room(int(packets[-1]) + 1)
+        base = len(self._codes)
+        self._codes.frombytes(codes.astype(np.int32).tobytes())
+        self._start[packets] = base + np.cumsum(counts) - counts
+        self._count[packets] = counts
+
+    def _make_room(self, top: int) -> None:
         if top > len(self._start):
             room = max(top, len(self._start) * 2, 1024)
             start, count = np.full(room, -1, np.int64), np.zeros(room, np.int32)
             start[: len(self._start)], count[: len(self._count)] = self._start, self._count
             self._start, self._count = start, count
+
+    def add(self, packets: Array, values: Sequence[Iterable[Any]]) -> None:
+        """Keep the values of packets that were not read yet."""
+        if not len(packets):
+            return
+        self._make_room(int(packets.max()) + 1)
         number, distinct, codes = self._number, self.distinct, self._codes
         base = len(codes)
         counts = np.zeros(len(packets), np.int32)

@@ -2,6 +2,7 @@
 
 Values: whole numbers and booleans as int, addresses as `Network`, MAC addresses and bytes as bytes, times and durations as int nanoseconds.
 Numbers as in C (0x, leading 0, 0b); units and lower-case `true` are additions to Wireshark's. A name is never looked up in the DNS.
+Beside a field whose values tell their own type, a literal is all that it may be, by type.
 """
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from captures.filter.names import FieldName, kind_of
 from captures.filter.nodes import Literal, Name
 from protocols.fields import Spec
 
-__all__ = ["Network", "converted", "labels", "text_of"]
+__all__ = ["PART", "Network", "Typed", "converted", "labels", "text_of"]
 
 NUMBER = re.compile(r"(-?)(?:0[xX]([0-9A-Fa-f]+)|0[bB]([01]+)|0([0-7]*)|([1-9]\d*))", re.ASCII)
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt])(i?)b", re.ASCII | re.IGNORECASE)
@@ -47,6 +48,17 @@ class Network(NamedTuple):
     mask: int
 
 
+PART = "part of bytes"
+"""The bytes of a literal that is a number, too: `contains 06`."""
+
+
+class Typed(NamedTuple):
+    """A value with its kind, of a field that has none of its own; whole and other numbers are of one kind, "number". What has no value is None."""
+
+    kind: str
+    value: Any
+
+
 def text_of(node: Literal | Name) -> str:
     """A literal as it was written; a word may look like a field's name."""
     return node.name if isinstance(node, Name) else node.text
@@ -54,6 +66,8 @@ def text_of(node: Literal | Name) -> str:
 
 def converted(node: Literal | Name, kind: str, field: FieldName | None) -> Any:
     """The value of a literal for a value of this kind; `field` is the field that bounds and labels are taken from. Raises FilterError."""
+    if kind == "any":
+        return _alternatives(node)
     if isinstance(node, Literal) and node.kind != "word":
         return _quoted(node, kind, field)
     text = text_of(node)
@@ -77,6 +91,44 @@ def converted(node: Literal | Name, kind: str, field: FieldName | None) -> Any:
         case "duration":
             return _duration(node, text)
     return _double(node, text)
+
+
+def _alternatives(node: Literal | Name) -> dict[str, Any]:
+    """Kind -> the value that the literal is for a value of this kind. What is written as a number or as true is no text."""
+    found: dict[str, Any] = {}
+    quoted = isinstance(node, Literal) and node.kind != "word"
+    plain = text_of(node)
+    if quoted:
+        plain = found["string"] = _quoted(node, "string", None)     # type: ignore[arg-type]
+        found["bytes"] = plain.encode("utf-8", "surrogateescape")
+    readers = [("time", _time)] if quoted else [("number", _any_number), ("bool", _any_truth), ("time", _time)]
+    for kind, read in readers:
+        try:
+            found[kind] = read(node, plain)
+        except FilterError:
+            continue
+    if not quoted:
+        number = "number" in found or "bool" in found
+        if not number:
+            found["string"] = plain
+        try:
+            found[PART if number else "bytes"] = _bytes(node, plain)
+        except FilterError:
+            pass
+    return found
+
+
+def _any_number(node: Literal | Name, text: str) -> float:
+    whole = _number(text)
+    if whole is None and SIZE.fullmatch(text):
+        return _whole(node, text, None)
+    return whole if whole is not None else _double(node, text)
+
+
+def _any_truth(node: Literal | Name, text: str) -> int:
+    if text.lower() not in ("1", "0", "true", "false"):
+        raise _error(node, f'"{text}" is no boolean.')
+    return _truth(node, text, None)
 
 
 def _error(node: Literal | Name, message: str, fix: str | None = None) -> FilterError:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from captures import exchange
 from captures.output.names import COLUMNS, known
 from protocols import link
 from protocols.fields import Spec
 from protocols.registry import Registry
+
+if TYPE_CHECKING:
+    from captures.filter.logic import Leaf
 
 __all__ = ["FieldName", "Names", "Reach", "kind_of"]
 
@@ -36,28 +40,34 @@ class Reach(IntEnum):
     LOWER = 0       # the layers up to TCP and UDP, each packet on its own
     STREAM = 1      # TCP with what its stream tells
     MESSAGE = 2     # the messages that end in the packet: their headers, pairs and words
-    TREE = 3        # the fields of these messages
-    ROW = 4         # the packet list's line
-    PACKET = 5      # everything
+    HEAD = 3        # the fields of these messages that stand at fixed places in their heads
+    TREE = 4        # the other fields of these messages
+    ROW = 5         # the packet list's line
+    PACKET = 6      # everything
 
 
 def kind_of(spec: Spec) -> str:
-    """The kind of value, of which only one compares with another: int, bool, string, bytes, ether, ipv4, ipv6, time, duration, double, protocol, none."""
+    """The kind of value, of which only one compares with another: int, bool, string, bytes, ether, ipv4, ipv6, time, duration, double, protocol, none;
+    or any, where each value tells its own."""
     return "int" if spec.type in BITS else spec.type
 
 
 @dataclass(frozen=True, slots=True)
 class FieldName:
-    """A field by its filter name. `protocol` is the filter name of the protocol that it belongs to."""
+    """A field by its filter name. `protocol` is the filter name of the protocol that it belongs to. `by_message`: its values are read message by
+    message, a tuple each; with `test`, instead of the values, whether this test on them holds. `verbatim`: see `Decoder.verbatim`."""
 
     name: str
     spec: Spec
     protocol: str
     reach: Reach
+    by_message: bool = False
+    test: Leaf | None = None
+    verbatim: bool = False
 
     @property
     def kind(self) -> str:
-        return kind_of(self.spec)
+        return "tuple" if self.by_message else kind_of(self.spec)
 
     @property
     def bounds(self) -> tuple[int, int] | None:
@@ -74,7 +84,17 @@ class FieldName:
 
     @property
     def per_message(self) -> bool:
-        return self.reach is Reach.MESSAGE and (self.name == "pv" or self.name.startswith("pv."))
+        """Whether each message has one value of it, or one tuple."""
+        return self.by_message or (self.reach is Reach.MESSAGE and (self.name == "pv" or self.name.startswith("pv.")))
+
+    @property
+    def of_messages(self) -> bool:
+        """Whether it is a message that has the field, so that it can be read by message."""
+        return self.reach in (Reach.MESSAGE, Reach.HEAD, Reach.TREE)
+
+    def split(self, test: Leaf | None = None) -> FieldName:
+        """The same field, read by message."""
+        return replace(self, by_message=True, test=test)
 
 
 class Names(Mapping[str, FieldName]):
@@ -83,12 +103,14 @@ class Names(Mapping[str, FieldName]):
     def __init__(self, registry: Registry) -> None:
         lower = {name for name, _ in link.PROTOCOLS} - {"data"}
         decoders = {decoder.name for decoder in registry.decoders()}
-        own = {spec.name for spec in exchange.SPECS}
+        own = {spec.name for spec in exchange.SPECS} | {spec.name for decoder in registry.decoders() for spec in decoder.frames or ()}
         self.decoders = decoders
+        heads = {name for decoder in registry.decoders() for name in decoder.heads_tell}
+        verbatim = {name for decoder in registry.decoders() for name in decoder.verbatim()}
         self._prefixes = {prefix: decoder.name for decoder in registry.decoders() for prefix in decoder.prefixes}
         self._fields: dict[str, FieldName] = {}
         for name, (spec, protocol) in known(registry).items():
-            self._fields[name] = FieldName(name, spec, protocol, _reach(name, lower, decoders, own))
+            self._fields[name] = FieldName(name, spec, protocol, _reach(name, lower, decoders, own, heads), verbatim=name in verbatim)
 
     def __getitem__(self, name: str) -> FieldName:
         found = self._fields.get(name)
@@ -100,10 +122,10 @@ class Names(Mapping[str, FieldName]):
         return found
 
     def _below(self, name: str) -> FieldName | None:
-        """A name that only the bytes make, below a prefix that its decoder states. Its type is not known before: it compares as text."""
+        """A name that only the bytes make, below a prefix that its decoder states. Its type is not known before."""
         for prefix, protocol in self._prefixes.items():
             if name.startswith(prefix) and len(name) > len(prefix):
-                return FieldName(name, Spec(name, name.removeprefix(prefix), "string"), protocol, Reach.TREE)
+                return FieldName(name, Spec(name, name.removeprefix(prefix), "any"), protocol, Reach.TREE)
         return None
 
     def __iter__(self) -> Iterator[str]:
@@ -123,16 +145,16 @@ class Names(Mapping[str, FieldName]):
         return found[0] if found else None
 
 
-def _reach(name: str, lower: set[str], decoders: set[str], own: set[str]) -> Reach:
+def _reach(name: str, lower: set[str], decoders: set[str], own: set[str], heads: set[str]) -> Reach:
     root, _, rest = name.partition(".")
-    if name in COLUMNS or (root == "_ws" and rest.startswith("col.")):
+    if name in COLUMNS or (root == "_ws" and rest.startswith(("col.", "expert"))):
         return Reach.ROW
     if name in BEHIND:
         return Reach.PACKET
     if name in own or name in decoders:
         return Reach.MESSAGE
     if root in decoders:
-        return Reach.TREE
+        return Reach.HEAD if name in heads else Reach.TREE
     if root == "tcp" and name not in STATELESS and not name.startswith(("tcp.flags.", "tcp.options.")):
         return Reach.STREAM
     return Reach.LOWER if root in lower else Reach.PACKET

@@ -4,10 +4,12 @@ Places (`start`, `end`) do not count in comparisons, so that a filter printed an
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = [
-    "Arithmetic", "Call", "Compare", "Exists", "In", "Junction", "Literal", "Name", "Negative", "Node", "Not", "Range", "Reference", "Slice", "Span", "printed",
+    "Arithmetic", "Call", "Compare", "Exists", "In", "Junction", "Literal", "Name", "Negative", "Node", "Not", "Range", "Reference", "Slice", "Span",
+    "names_in", "printed",
 ]
 
 Span = tuple[int | None, int | None, bool]
@@ -110,6 +112,19 @@ class Junction(Node):
 
     op: str
     parts: tuple[Node, ...]
+
+
+def names_in(node: Node) -> Iterator[str]:
+    """The words that may be fields."""
+    stack: list[object] = [node]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, Name):
+            yield one.name
+        elif isinstance(one, Node):
+            stack.extend(getattr(one, part) for part in one.__dataclass_fields__)
+        elif isinstance(one, tuple):
+            stack.extend(one)
 
 
 LEVEL = {"||": 1, "^^": 2, "&&": 3, "&": 6, "+": 7, "-": 7, "*": 8, "/": 8, "%": 8}

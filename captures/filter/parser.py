@@ -23,7 +23,7 @@ __all__ = ["ValueExpected", "parse"]
 DEEPEST = 60
 COMPARISONS = frozenset(("==", "!=", "!==", "===", ">", ">=", "<", "<="))
 RELATIONS = COMPARISONS | {"contains", "matches"}
-FIELD = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*", re.ASCII)
+FIELD = re.compile(r"[A-Za-z_][\w-]*(?:\.(?:[\w$-]|[^\x00-\x7f])+)*", re.ASCII)
 PART = re.compile(r"\s*(?:(-?\w+)\s*(?:(:|-)\s*(-?\w+)?)?|:\s*(\w+))\s*", re.ASCII)
 LAYER = re.compile(r"\s*(?:(-?\d+)\s*(?:-\s*(\d+)?)?)\s*", re.ASCII)
 
@@ -248,8 +248,8 @@ class Parser:
             return _placed(inner, token.start, closing.end)
         if token.kind == "${":
             self.open.append(self.take())
-            name = self.expect("word", " Macros are not supported; ${field} is a field of the selected packet.")
-            closing = self.expect("}", " Macros are not supported; ${field} is a field of the selected packet.")
+            name = self.expect("word", " ${field} is a field of the selected packet, ${name:argument;argument} a macro.")
+            closing = self.expect("}", " ${field} is a field of the selected packet, ${name:argument;argument} a macro.")
             self.open.pop()
             return Reference(name.text, start=token.start, end=closing.end)
         raise self.unexpected()

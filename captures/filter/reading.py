@@ -13,18 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from captures import expert
 from captures import packets as dissection
 from captures.capture import Capture
 from captures.columns import PacketKind
 from captures.conversation import Conversation, Pdu
-from captures.filter.names import FieldName, Reach
+from captures.filter.literals import Typed
+from captures.filter.names import FieldName, Reach, kind_of
 from captures.filter.values import Part
 from captures.output.names import COLUMNS
 from captures.rows import endpoint
 from captures.tcp_analysis import TcpAnalysis
+from captures.waiting import queued
 from protocols import tcp
 from protocols.decoder import Kind, Summary
-from protocols.fields import Field
+from protocols.fields import Field, Spec
 from protocols.lower import Lower, TcpFacts
 
 __all__ = ["Reader", "Values", "Wanted"]
@@ -47,13 +50,22 @@ class Wanted:
     def __init__(self, fields: Mapping[str, FieldName], layers: Mapping[str, Layers], present: frozenset[str]) -> None:
         self.fields = fields
         self.present = present
+        self._layers = layers
+        self.kinds = {key: kind_of(field.spec) for key, field in fields.items()}
+        self.split = {key: field for key, field in fields.items() if field.by_message}
+        """Fields of which each message gives a tuple."""
         self.by_name: dict[str, list[tuple[str, Layers]]] = {}
         for key, field in fields.items():
             self.by_name.setdefault(field.name, []).append((key, layers.get(key, ())))
+        self.names = frozenset(self.by_name)
         self.roots = {field.protocol for field in fields.values()}
         self.layered = any(layers.get(key) for key in fields)
         self.findings = not self.layered and all(field.name.startswith("tcp.analysis") for field in fields.values())
         """Whether only what the analysis of the stream found is asked for: no packet is dissected for that."""
+
+    def only(self, keys: Sequence[str]) -> Wanted:
+        """Some of the fields."""
+        return self if len(keys) == len(self.fields) else Wanted({key: self.fields[key] for key in keys}, self._layers, self.present)
 
 
 class Reader:
@@ -67,7 +79,7 @@ class Reader:
 
     def read(self, reach: Reach, wanted: Wanted, packets: Array) -> Values:
         """The values of all wanted fields in each of the packets (ascending)."""
-        if reach in (Reach.MESSAGE, Reach.TREE):
+        if reach in (Reach.MESSAGE, Reach.HEAD, Reach.TREE):
             return self._from_streams(reach, wanted, packets)
         one = {Reach.LOWER: self._lower, Reach.STREAM: self._stream, Reach.ROW: self._row, Reach.PACKET: self._packet}[reach]
         out: Values = {key: [] for key in wanted.fields}
@@ -83,6 +95,9 @@ class Reader:
     def _lower(self, packet: int, wanted: Wanted, found: dict[str, list[Any]]) -> None:
         below = dissection.lower(self.index, packet, None)
         self._layers(packet, below, wanted, found)
+        for key, field in wanted.fields.items():
+            if field.name in expert.FALSE:
+                found[key] = [0]
 
     def _stream(self, packet: int, wanted: Wanted, found: dict[str, list[Any]]) -> None:
         if wanted.findings and int(self.index.columns.kind[packet]) == PacketKind.TCP:
@@ -94,7 +109,8 @@ class Reader:
         self._layers(packet, below, wanted, found)
 
     def _layers(self, packet: int, below: Lower, wanted: Wanted, found: dict[str, list[Any]]) -> None:
-        needed = [layer for layer in below.layers if layer.spec.name in wanted.roots or layer.spec.name in NESTING or layer.spec.type != "protocol"]
+        needed = [layer for layer in below.layers
+                  if layer.spec.name.partition(".")[0] in wanted.roots or layer.spec.name in NESTING or layer.spec.type != "protocol"]
         _collect(below.layers if wanted.layered else needed, wanted, found, self._part(lambda view: self._view(packet, below, view), below))
 
     def _view(self, packet: int, below: Lower, view: int) -> bytes:
@@ -127,6 +143,10 @@ class Reader:
     def _row(self, packet: int, wanted: Wanted, found: dict[str, list[Any]]) -> None:
         row = self.capture.row(packet)
         for key, field in wanted.fields.items():
+            if field.protocol == expert.EXPERT.name:
+                levels = expert.levels_of(self.index.columns, packet, row.severity)
+                found[key] = [True] * bool(levels) if field.kind == "none" else levels
+                continue
             column = next(value for name, value in COLUMNS.items() if name.lower() == field.name.lower())
             found[key] = [str(getattr(row, column))]
 
@@ -148,11 +168,11 @@ class Reader:
             conversation = self._conversation(int(packets[places[-1]]))
             if conversation is None or conversation.decoder is None:
                 continue
-            if reach is Reach.TREE and conversation.decoder.name not in wanted.roots:
+            if reach is not Reach.MESSAGE and conversation.decoder.name not in wanted.roots:
                 continue
             place = dict(zip(packets[places].tolist(), places.tolist(), strict=True))
             pdus = _ending(conversation, packets[places])
-            if reach is Reach.TREE:
+            if reach is not Reach.MESSAGE:
                 self._trees(conversation, wanted, pdus, place, out)
             else:
                 _messages(conversation, wanted, pdus, place, out)
@@ -169,15 +189,17 @@ class Reader:
         for pdu in pdus:
             at = place[pdu.packet]
             message = conversation.message(pdu)
+            found: dict[str, list[Any]] = {}
             try:
-                fields: Sequence[Field] = decoder.dissect(message)
-                found: dict[str, list[Any]] = {}
+                fields: Sequence[Field] = decoder.skim(message, wanted.names)
                 views = [message.data, *(view.data for view in message.views)]
                 ordinal[at] = ordinal.get(at, 0) + 1
                 part = self._part(lambda view, views=views: views[view], None)     # type: ignore[misc]
                 _collect(fields, wanted, found, part, {decoder.name: ordinal[at]})
             except Exception:  # a decoder's own mistake must not end the search: the message has no fields then
-                continue
+                found = {}
+            for key, field in wanted.split.items():
+                out[key][at].append(_one(field, found.pop(key, [])))
             for key, values in found.items():
                 out[key][at].extend(values)
 
@@ -203,7 +225,7 @@ def _collect(layers: Sequence[Field], wanted: Wanted, found: dict[str, list[Any]
             for key, ranges in keys:
                 if ranges and not _inside(counts.get(name.partition(".")[0], 0), ranges):
                     continue
-                found.setdefault(key, []).append(True if key in wanted.present else _value(node, wanted.fields[key].kind, part))
+                found.setdefault(key, []).append(True if key in wanted.present else _value(node, wanted.kinds[key], part))
         below = node.fields
         if below:
             stack.extend(reversed(below))
@@ -220,12 +242,33 @@ def _value(node: Field, kind: str, part: Callable[[Field], Part]) -> Any:
         return part(node)
     if kind == "none":
         return True
+    if kind == "any":
+        return _typed(node.spec, value)
     if value is None:
         return None
     try:
         return CONVERT[kind](value)
     except (ValueError, TypeError):
         return None
+
+
+def _typed(spec: Spec, value: Any) -> Typed | None:
+    """A value with its kind, as `literals` writes it; masked ones are text."""
+    if value is None:
+        return Typed("none", None)
+    kind = "string" if isinstance(value, str) and spec.type not in ("ipv4", "ipv6", "ether") else kind_of(spec)
+    try:
+        return Typed("number" if kind in ("int", "double") else kind, CONVERT[kind](value))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _one(field: FieldName, values: list[Any]) -> tuple[Any, ...]:
+    """What is kept of a message: the values of a field, or whether a test on them holds."""
+    if field.test is None:
+        return tuple(values)
+    (key,) = field.test.keys
+    return (True,) if field.test.holds({key: [tuple(values)]}) else ()
 
 
 CONVERT: dict[str, Callable[[Any], Any]] = {
@@ -251,13 +294,20 @@ def _messages(conversation: Conversation, wanted: Wanted, pdus: Sequence[Pdu], p
         elif name in EXCHANGE:
             column = [EXCHANGE[name](conversation, pdu) for pdu in pdus]
         elif name == decoder.name:
-            column = [True] * len(pdus) if key in wanted.present else [Part(data := conversation.data(pdu), len(data)) for pdu in pdus]
+            light = key in wanted.present or (field.test is not None and field.test.exists)
+            column = [True] * len(pdus) if light else [Part(data := conversation.data(pdu), len(data)) for pdu in pdus]
+        elif decoder.frames is not None and name in (decoder.frames[0].name, decoder.frames[1].name):
+            response = name == decoder.frames[1].name
+            column = [_frame(pdu, response) if (pdu.header.kind is Kind.RESPONSE) != response else None for pdu in pdus]
         elif name == "pv":
             column = [True] * len(pdus)
         else:
             continue
         for pdu, value in zip(pdus, column, strict=True):
-            lists[place[pdu.packet]].append(value)
+            if field.by_message:
+                lists[place[pdu.packet]].append(_one(field, [value] if value is not None else []))
+            elif value is not None or field.per_message:
+                lists[place[pdu.packet]].append(value)
 
 
 def _ends(conversation: Conversation) -> tuple[str, str]:
@@ -277,6 +327,22 @@ def _frame(pdu: Pdu, response: bool) -> int | None:
     return (pdu if (pdu.header.kind is Kind.RESPONSE) == response else pdu.peer).packet + 1
 
 
+def _length(pdu: Pdu, response: bool) -> int | None:
+    one = pdu if (pdu.header.kind is Kind.RESPONSE) == response else pdu.peer
+    return one.length if one is not None and one.header.kind is not Kind.EVENT else None
+
+
+def _client_id(conversation: Conversation, pdu: Pdu) -> str | None:
+    """What the client calls itself in a request: the one word of an exchange that only the tree tells."""
+    decoder = conversation.decoder
+    if decoder is None or pdu.header.kind is Kind.RESPONSE:
+        return None
+    try:
+        return dissection.client_id(decoder, decoder.dissect(conversation.message(pdu))) or None
+    except Exception:  # a decoder's own mistake must not end the search
+        return None
+
+
 def _operation(conversation: Conversation, pdu: Pdu) -> str | None:
     """The operation as the header names it, on a response that does not name it that of its request."""
     request = pdu.peer if pdu.header.kind is Kind.RESPONSE else None
@@ -293,5 +359,9 @@ EXCHANGE: dict[str, Callable[[Conversation, Pdu], Any]] = {
     "pv.client": lambda conversation, pdu: _ends(conversation)[0],
     "pv.server": lambda conversation, pdu: _ends(conversation)[1],
     "pv.confidence": lambda conversation, pdu: conversation.match.score if conversation.match else 0,
+    "pv.req_len": lambda conversation, pdu: _length(pdu, False),
+    "pv.resp_len": lambda conversation, pdu: _length(pdu, True),
+    "pv.client_id": lambda conversation, pdu: _client_id(conversation, pdu),
+    "pv.queued": lambda conversation, pdu: None if (time := queued(conversation, pdu)) is None else time / 1e9,
     "pv.why": lambda conversation, pdu: conversation.match.why if conversation.match and conversation.match.why else None,
 }

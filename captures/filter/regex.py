@@ -1,34 +1,28 @@
 """Regular expressions of `matches`: Wireshark's are PCRE2 over bytes, without regard to case; these are Python's, with what differs refused.
 
-Text is matched in UTF-8. A repetition of a repetition, which may take forever, is refused. A pattern with several repetitions is stopped after 100 ms
-a value where signals can be had (in the main thread of a process); the value then does not match.
+Text is matched in UTF-8. Every pattern that `re` runs is taken, also one that may take forever: `captures.filter.watch` ends its search, and the filter.
 """
 from __future__ import annotations
 
 import re
-import signal
-import threading
 import warnings
 from collections.abc import Callable
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from captures.filter.errors import FilterError
+from captures.filter.watch import WATCH
 
 __all__ = ["Search", "compiled"]
 
 Search = Callable[[Any], bool]
-PATIENCE = 0.1
-SHORT = 64
-"""Bytes up to which no such pattern takes long."""
 FOREIGN = (
     (re.compile(rb"(?<!\\)(?:\\\\)*\[\[:(\w+):\]"), "POSIX classes are not supported"),
     (re.compile(rb"(?<!\\)(?:\\\\)*(\\[KRXGhHvVNCpPQEgkzZ])"), "is not supported"),
     (re.compile(rb"(?<!\\)(?:\\\\)*(\(\*\w+)"), "verbs are not supported"),
 )
 LEADING = re.compile(rb"\(\?(i?)(-i)?\)")
-REPEATED = re.compile(rb"(?<!\\)(?:\\\\)*(?:[*+]|\{\d*,\})")
-NESTED = re.compile(rb"(?<!\\)(?:[*+]|\{\d*,\d*\})\??\)(?:[*+]|\{\d*,)")
+REPEATS = re.compile(rb"[*+?{]")
+"""Without one of these no pattern takes long."""
 
 
 def compiled(pattern: bytes, start: int, end: int) -> Search:
@@ -52,41 +46,10 @@ def compiled(pattern: bytes, start: int, end: int) -> Search:
         raise FilterError(f"Regex compilation error: {error.msg} (column {at + 1})", min(start + at, end), min(start + at + 1, end)) from None
     except (FutureWarning, DeprecationWarning, OverflowError, RecursionError, ValueError) as error:
         raise FilterError(f"Regex compilation error: {error}", start, end) from None
-    nested = NESTED.search(pattern)
-    if nested is not None:
-        at = min(start + nested.start(), end)
-        raise FilterError(f"A repetition of a repetition may take forever (column {nested.start() + 1})", at, min(at + len(nested[0]), end))
-    search = made.search
-    risky = len(REPEATED.findall(body)) > 1
+    watched = REPEATS.search(body) is not None
 
     def found_in(value: Any) -> bool:
+        """Raises Endless."""
         data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-        if risky and len(data) > SHORT:
-            return _guarded(search, data)
-        return search(data) is not None
+        return WATCH.search(made, data) if watched else made.search(data) is not None
     return found_in
-
-
-class _TooLong(Exception):
-    pass
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise _TooLong
-
-
-def _guarded(search: Callable[[bytes], Any], data: bytes) -> bool:
-    """The search, given up after PATIENCE seconds."""
-    if threading.current_thread() is not threading.main_thread():
-        return search(data) is not None
-    before = signal.signal(signal.SIGALRM, _stop)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-        try:
-            return search(data) is not None
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    except _TooLong:
-        return False
-    finally:
-        signal.signal(signal.SIGALRM, before)

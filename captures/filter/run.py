@@ -15,13 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captures.capture import Capture
+from captures.expert import DISPLAYED
 from captures.filter.compiled import Filter, furthest
 from captures.filter.indexed import BLOCK, Block, Structure, Verdict
 from captures.filter.kept import Kept
 from captures.filter.logic import All, Flip, Leaf, Logic, Some
+from captures.filter.message_columns import MessageColumns
 from captures.filter.names import FieldName, Reach
+from captures.filter.needles import Needles
 from captures.filter.reading import Reader, Wanted
+from captures.filter.skimming import Skimming
 from captures.filter.values import NotIndexed
+from captures.filter.watch import Endless
 
 __all__ = ["FilterRun", "Store"]
 
@@ -45,6 +50,9 @@ class Store:
     def __init__(self, capture: Capture) -> None:
         self.structure = Structure(capture._index)
         self.reader = Reader(capture)
+        self.columns = MessageColumns(capture)
+        self.skimming = Skimming(capture)
+        self.needles = Needles(capture)
         self.kept: dict[str, Kept] = {}
         self.forced = dict(capture._forced)
         self.indexed = 0
@@ -90,7 +98,10 @@ class FilterRun:
         self._passing: dict[str, dict[int, list[Any]]] = {}
         self._tables: dict[Leaf, tuple[Bools, Bools]] = {}
         self._addresses: dict[Leaf, tuple[Bools, Bools]] = {}
-        self._size = FIRST_BATCH
+        self._since_shown = [key for key, field in filter_.fields.items() if field.name == DISPLAYED.name and not key.startswith("$")]
+        """Keys of what depends on the packets shown before: such a filter goes packet by packet."""
+        self._shown = -1
+        self._size = 1 if self._since_shown else FIRST_BATCH
         own = set(filter_.fields) | {MESSAGES}
         if sum(kept.size for kept in self._store.kept.values()) > MOST_KEPT:
             self._store.kept = {key: kept for key, kept in self._store.kept.items() if key in own}
@@ -109,8 +120,17 @@ class FilterRun:
                 chunk = candidates[at : at + self._size]
                 at += len(chunk)
                 began = time.perf_counter()
-                matching = chunk[self._decide(block, chunk, verdicts)]
+                if self._since_shown:
+                    before = np.flatnonzero(yes[: int(chunk[0]) - start])
+                    self._shown = max(self._shown, int(before[-1]) + start if len(before) else -1)
+                    self._time_since_shown(int(chunk[0]))
+                try:
+                    matching = chunk[self._decide(block, chunk, verdicts)]
+                except Endless as fault:
+                    raise Endless(fault.pattern, self.done) from None
                 self._passing.clear()
+                if len(matching):
+                    self._shown = int(matching[-1])
                 end = high if at >= len(candidates) else int(chunk[-1]) + 1
                 sure = np.flatnonzero(yes[self.done - start : end - start]) + self.done
                 yield self._step(np.union1d(sure, matching) if len(sure) else matching, end)
@@ -124,9 +144,16 @@ class FilterRun:
         yes, maybe = block.judge(self.filter.logic)
         if maybe is None or not maybe[0]:
             return bool(yes[0])
+        self._time_since_shown(packet)
         found = bool(self._decide(block, np.array([packet]), {})[0])
         self._passing.clear()
         return found
+
+    def _time_since_shown(self, packet: int) -> None:
+        """The values of fields that count from the packet shown last."""
+        ts = self._index.columns.ts
+        for key in self._since_shown:
+            self._passing[key] = {packet: [int(ts[packet]) - int(ts[self._shown]) if self._shown >= 0 else 0]}
 
     def _step(self, matching: Array, end: int) -> Array:
         self.done = end
@@ -134,6 +161,8 @@ class FilterRun:
         return matching
 
     def _adapt(self, seconds: float, size: int) -> None:
+        if self._since_shown:
+            return
         if size >= self._size and seconds < STEP / 2:
             self._size = min(self._size * 2, LARGEST_BATCH)
         elif seconds > STEP * 2:
@@ -157,27 +186,37 @@ class FilterRun:
         """What the values of a key are kept under."""
         return "?" + key if key in self.filter.present else key
 
-    def _keeps(self, key: str, wanted: Wanted) -> bool:
-        return key in wanted.present or wanted.fields[key].kind not in ("bytes", "protocol")
+    def _kept(self, key: str) -> Kept:
+        return self._store.kept.setdefault(self._name(key), Kept())
 
-    def _ensure(self, reach: Reach, packets: Array) -> None:
-        """Read the fields of one reach in these packets (ascending) where they were not read yet."""
+    def _keeps(self, key: str, wanted: Wanted) -> bool:
+        return key not in self._since_shown and (key in wanted.present or wanted.fields[key].kind not in ("bytes", "protocol"))
+
+    def _ensure(self, reach: Reach, packets: Array, likely: Bools | None = None) -> None:
+        """Read the fields of one reach in these packets (ascending) where they were not read yet, and perhaps in others that are `likely` (all)."""
         wanted = self._wanted[reach]
-        missing = np.zeros(0, np.int64)
+        if reach in (Reach.MESSAGE, Reach.HEAD):
+            self._store.columns.fill(wanted, self._kept, packets)
+        elif reach is Reach.TREE:
+            self._store.skimming.fill(wanted, self._kept, packets, likely)
+        missing, open_ = np.zeros(0, np.int64), []
         for key in wanted.fields:
             if self._keeps(key, wanted):
-                unread = self._store.kept.setdefault(self._name(key), Kept()).unread(packets)
+                unread = self._kept(key).unread(packets)
             else:
                 passing = self._passing.setdefault(key, {})
                 unread = np.array([packet for packet in packets.tolist() if packet not in passing], np.int64)
-            missing = unread if not len(missing) else np.union1d(missing, unread) if len(unread) else missing
+            if len(unread):
+                open_.append(key)
+                missing = unread if not len(missing) else np.union1d(missing, unread)
         if not len(missing):
             return
+        wanted = wanted.only(open_)
         read = self._store.reader.read(reach, wanted, missing)
         numbers = missing.tolist()
         for key, lists in read.items():
             if self._keeps(key, wanted):
-                kept = self._store.kept[self._name(key)]
+                kept = self._kept(key)
                 fresh = kept.unread(missing)
                 if len(fresh) == len(missing):
                     kept.add(missing, lists)
@@ -257,8 +296,13 @@ class FilterRun:
 
     def _of_packets(self, leaf: Leaf, packets: Array) -> Bools:
         """One test, all occurrences of a packet together."""
+        if leaf.needs and not (likely := self._likely(leaf, packets)).all():
+            found = np.zeros(len(packets), np.bool_)
+            if likely.any():
+                found[likely] = self._of_packets(leaf, packets[likely])
+            return found
         for reach in sorted({self.filter.fields[key].reach for key in leaf.keys if not key.startswith("$")}):
-            self._ensure(reach, packets)
+            self._ensure(reach, packets, self._store.needles.found(self.filter.fields, leaf))
         key = next(iter(leaf.keys))
         kept = self._store.kept.get(self._name(key))
         if leaf.each and len(leaf.keys) == 1 and kept is not None and key not in self._passing:
@@ -277,6 +321,13 @@ class FilterRun:
         columns = {key: self._lists(key, packets) for key in leaf.keys}
         return np.fromiter((leaf.holds({key: lists[k] for key, lists in columns.items()}) for k in range(len(packets))), np.bool_, len(packets))
 
+    def _likely(self, leaf: Leaf, packets: Array) -> Bools:
+        """Which of the packets may satisfy a test by the bytes of their messages; all, when their values are known already."""
+        (key,) = leaf.keys
+        if not len(self._kept(key).unread(packets)):
+            return np.ones(len(packets), np.bool_)
+        return self._store.needles.holds(self.filter.fields[key].protocol, leaf.needs, packets)
+
     def _lists(self, key: str, packets: Array) -> Sequence[list[Any]]:
         """The values of a key, a list a packet."""
         if key.startswith("$"):
@@ -293,6 +344,13 @@ class FilterRun:
     def _of_messages(self, leaf: Leaf, batch: Batch, rows: Array) -> Bools:
         """One test, a message at a time: fields of messages have their value in this message, other fields those of the packet."""
         assert batch.ordinal is not None
+        if leaf.needs and not (likely := self._likely(leaf, batch.packets[batch.place[rows]])).all():
+            found = np.zeros(len(rows), np.bool_)
+            if likely.any():
+                found[likely] = self._of_messages(leaf, batch, rows[likely])
+            return found
+        for reach in sorted({self.filter.fields[key].reach for key in leaf.keys if not key.startswith("$")}):
+            self._ensure(reach, np.unique(batch.packets[batch.place[rows]]), self._store.needles.found(self.filter.fields, leaf))
         packets, ordinal = batch.packets[batch.place[rows]], batch.ordinal[rows]
         fields = self.filter.fields
         if leaf.each and len(leaf.keys) == 1:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from captures.filter.literals import Network
+from captures.filter.literals import Network, Typed
 from captures.filter.names import FieldName
 from captures.filter.nodes import Span
+from protocols.fields import calendar_time, seconds
 
-__all__ = ["Arrays", "Env", "NotIndexed", "Part", "Value", "arithmetic", "constant", "field_value", "negative", "sliced"]
+__all__ = ["Arrays", "Env", "NotIndexed", "Part", "Value", "arithmetic", "as_kind", "constant", "field_value", "negative", "sliced"]
 
 Env = Mapping[str, list[Any]]
 """Field key (name with layers) -> its values."""
@@ -73,8 +74,13 @@ def _no_array(arrays: Arrays) -> list[Any]:
     raise NotIndexed
 
 
-def field_value(field: FieldName, key: str, start: int, end: int) -> Value:
-    """The occurrences of a field."""
+def field_value(field: FieldName, key: str, start: int, end: int, by_message: bool = False) -> Value:
+    """The occurrences of a field; `by_message`: they come as a tuple a message."""
+    if by_message:
+        def split(env: Env) -> list[Any]:
+            return [value for one in env[key] if one is not None for value in one if value is not None]
+        return Value(field.kind, frozenset((key,)), split, _no_array, lambda env: any(env[key]), field, start=start, end=end)
+
     def values(env: Env) -> list[Any]:
         found = env[key]
         return [value for value in found if value is not None] if None in found else found
@@ -93,6 +99,18 @@ def constant(value: Any, kind: str, field: FieldName | None, start: int, end: in
             raise NotIndexed
         return only
     return Value(kind, frozenset(), lambda env: only, array, lambda env: True, field, start=start, end=end)
+
+
+NUMBERS = ("int", "double")
+
+
+def as_kind(of: Value, kind: str) -> Value:
+    """Those of the values that are of this kind, where each tells its own; without any, there is nothing to compare."""
+    wanted = "number" if kind in NUMBERS else kind
+
+    def values(env: Env) -> list[Any]:
+        return [one.value for one in of.values(env) if isinstance(one, Typed) and one.kind == wanted]
+    return Value(kind, of.keys, values, _no_array, lambda env: bool(values(env)), None, of.each, computed=True, start=of.start, end=of.end)
 
 
 def packed(value: Any, kind: str) -> bytes:
@@ -211,10 +229,12 @@ def _combined(op: str, a: Array, b: Array, least: int, most: int) -> Array:
 
 
 def shown(value: Any, kind: str) -> str:
-    """`string(x)`."""
+    """`string(x)`, as `-T fields` prints it."""
     if kind in ("ipv4", "ipv6"):
         number = value.number if isinstance(value, Network) else value
         return str(IPv4Address(number) if kind == "ipv4" else IPv6Address(number))
     if kind == "ether":
         return bytes(value).hex(":")
+    if kind in ("time", "duration"):
+        return calendar_time(value) if kind == "time" else seconds(value)
     return str(value)

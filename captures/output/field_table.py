@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from captures import expert
 from captures.capture import Capture
 from captures.columns import Columns
 from captures.model import Row
@@ -26,6 +27,7 @@ STATELESS = frozenset(("frame", "eth", "vlan", "llc", "sll", "null", "arp", "ip"
 QUOTING = (icmp, icmpv6)
 """Layers that hold other packets' layers."""
 ANYWHERE = frozenset(spec.name for spec in (*COMMON, layer.LIMITED))
+EXPERT = frozenset((expert.EXPERT.name, expert.SEVERITY.name))
 BY_LOWER_CASE = {name.lower(): column for name, column in COLUMNS.items()}
 
 
@@ -92,13 +94,17 @@ def _cells(capture: Capture, names: Sequence[str]) -> Cells:
     columns = capture.columns
     direct = [name for name in names if name in FRAME]
     rows = [(name, BY_LOWER_CASE[name.lower()]) for name in names if name.lower() in BY_LOWER_CASE]
-    deep = {name for name in names if name not in FRAME and name.lower() not in BY_LOWER_CASE}
+    noted = [name for name in names if name in EXPERT]
+    deep = {name for name in names if name not in FRAME and name.lower() not in BY_LOWER_CASE and name not in EXPERT}
     layers, closed = _layers(capture, deep), _closed(deep)
 
     def cells(i: int) -> dict[str, list[str]]:
         found = {name: [FRAME[name](columns, i)] for name in direct}
-        if rows:
+        if rows or noted:
             row = capture.row(i)
+            for name in noted:
+                levels = expert.levels_of(columns, i, row.severity)
+                found[name] = ["1"] * bool(levels) if name == expert.EXPERT.name else [str(level) for level in levels]
             for name, column in rows:
                 found[name] = [_column(row, column, columns)]
         if deep:
@@ -142,6 +148,8 @@ FRAME: dict[str, Callable[[Columns, int], str]] = {
     "frame.time": lambda c, i: calendar_time(int(c.ts[i])),
     "frame.time_epoch": lambda c, i: seconds(int(c.ts[i])),
     "frame.time_relative": lambda c, i: seconds(int(c.ts[i]) - int(c.ts[0])),
+    "frame.marked": lambda c, i: "0",
+    "frame.ignored": lambda c, i: "0",
     "frame.time_delta": lambda c, i: seconds(int(c.ts[i]) - int(c.ts[i - 1])) if i else seconds(0),
 }
 """What the index knows without looking at the packet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from captures import exchange, packets
+from captures import exchange, expert, packets
 from protocols import link
 from protocols.fields import Spec
 from protocols.registry import Registry
@@ -32,9 +32,11 @@ def known(registry: Registry) -> dict[str, Name]:
         names.setdefault(spec.name, Name(spec, protocol))
     for spec in (*exchange.SPECS, packets.HOLE, packets.REASSEMBLED_IN):
         names.setdefault(spec.name, Name(spec, spec.name.partition(".")[0]))
+    for spec in expert.SPECS:
+        names.setdefault(spec.name, Name(spec, expert.EXPERT.name if spec.name.startswith("_") else "frame"))
     for decoder in registry.decoders():
         names.setdefault(decoder.name, Name(Spec(decoder.name, decoder.title, "protocol"), decoder.name))
-        for spec in decoder.specs():
+        for spec in (*decoder.specs(), *(decoder.frames or ())):
             names.setdefault(spec.name, Name(spec, decoder.name))
     for column in COLUMNS:
         name = Name(Spec(column, f"Column {column.removeprefix('_ws.col.')}", "string"), "_ws.col")
