@@ -1,4 +1,4 @@
-"""The packet index as columns: one numpy array a header field, 53 bytes a packet.
+"""The packet index as columns: one numpy array a header field, 54 bytes a packet.
 
 Arrays are made for an estimate and replaced by larger ones when they fill up; an array once taken stays valid, so another
 thread may read the first `count` entries while the index grows. Take `columns.off` anew for every question.
@@ -25,6 +25,7 @@ LAYOUT = {
     "ack": "u4",
     "flags": "u2",  # the 12 TCP flag bits
     "win": "u2",
+    "plain": "u1",  # 1: Ethernet, IPv4 without options and without fragments, TCP or UDP, captured so far; 0: anything
     "sd": "i4",     # stream * 2 + direction, numbered apart for TCP and UDP; direction 0 is that of the stream's first packet; -1: no stream
 }
 PACKET_BYTES = sum(np.dtype(kind).itemsize for kind in LAYOUT.values())
@@ -55,6 +56,7 @@ class Columns:
     ack: NDArray[np.uint32]
     flags: NDArray[np.uint16]
     win: NDArray[np.uint16]
+    plain: NDArray[np.uint8]
     sd: NDArray[np.int32]
 
     def __init__(self, room: int = 1024) -> None:

@@ -64,6 +64,7 @@ class Headers:
         if inside and np.any(link == ETHERNET):
             plain[:inside] = self._plain(columns, columns.count, records.off[:inside], chunk)
             plain &= (link == ETHERNET) & (records.cap >= ROW.itemsize)
+        columns.plain[span] = plain
         rest = np.flatnonzero(~plain)
         if len(rest):
             self._general(columns, rest, np.broadcast_to(link, count)[rest], chunk)

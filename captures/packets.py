@@ -32,7 +32,7 @@ def lower(index: Index, i: int, tcp: TcpFacts | None) -> Lower:
     time, sd = int(c.ts[i]), int(c.sd[i])
     where = index.source.interfaces[int(c.iface[i])]
     facts = Facts(
-        number=i + 1, time=time, wire=int(c.wire[i]), link=where.link, interface=where.name, interface_id=int(c.iface[i]),
+        number=i + 1, time=time, wire=int(c.wire[i]), link=where.link, interface=where.name, interface_id=int(c.iface[i]) if where.numbered else None,
         comment=index.source.comments.get(i, ""), since_first=time - int(c.ts[0]), since_previous=time - int(c.ts[i - 1]) if i else 0,
         stream=sd >> 1 if sd >= 0 else None, quoted=index.inner_streams.get(i, ("", None))[1], tcp=tcp, datagram=index.datagrams.get(i),
     )

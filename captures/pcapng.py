@@ -248,7 +248,7 @@ class PcapngSource(Source):
                 clock = clock._replace(power=value[0] & 0x7F, binary=value[0] > 0x7F)
             elif code == INTERFACE_OFFSET and len(value) == 8:
                 clock = clock._replace(offset=reader(self.order, "q").unpack(value)[0])
-        self.interfaces.append(Interface(link, snaplen, name))
+        self.interfaces.append(Interface(link, snaplen, name, numbered=True))
         self.clocks.append(clock)
         self.several_clocks = self.several_clocks or clock != self.clocks[self.first_interface]
         return end

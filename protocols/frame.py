@@ -25,6 +25,9 @@ PROTOCOLS = Spec("frame.protocols", "Protocols in frame", "string")
 COMMENT = Spec("frame.comment", "Comment", "string")
 SPECS = (FRAME, INTERFACE_ID, INTERFACE_NAME, ENCAPSULATION, TIME, EPOCH, DELTA, RELATIVE, NUMBER, LENGTH, CAPTURED, PROTOCOLS, COMMENT)
 
+NAMELESS = "unknown"
+"""Wireshark's name of an interface that has none."""
+
 # link type of the file -> Wireshark's number for it
 ENCAPSULATIONS = {
     0: 15, 1: 1, 9: 4, 10: 6, 12: 7, 14: 7, 101: 7, 104: 28, 105: 20, 108: 32, 113: 25, 127: 23, 228: 129, 229: 130, 276: 210,
@@ -37,10 +40,8 @@ def dissect(walk: Walk) -> None:
 
     def children() -> Sequence[Field]:
         out = [generated(COMMENT, facts.comment)] if facts.comment else []
-        if facts.interface or facts.interface_id:
-            out.append(generated(INTERFACE_ID, facts.interface_id))
-        if facts.interface:
-            out.append(generated(INTERFACE_NAME, facts.interface))
+        if facts.interface_id is not None:
+            out += [generated(INTERFACE_ID, facts.interface_id), generated(INTERFACE_NAME, facts.interface or NAMELESS)]
         encapsulation = ENCAPSULATIONS.get(facts.link)
         if encapsulation is not None:
             out.append(generated(ENCAPSULATION, encapsulation))

@@ -46,7 +46,7 @@ class Facts:
     wire: int
     link: int
     interface: str = ""
-    interface_id: int = 0
+    interface_id: int | None = None
     comment: str = ""
     since_first: int = 0
     since_previous: int = 0

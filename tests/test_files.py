@@ -74,7 +74,7 @@ def test_all_three_packet_blocks_are_read(write: Write, order: str) -> None:
     data = section(order) + interface(order, link=101) + enhanced(PACKETS[0], order) + simple(Sent(0, b"simple", 6), order) + old(PACKETS[2], order)
     found, source = read(write(data))
     assert found == [*expected(PACKETS[:1]), Got(0, b"simple", 6, 0), *expected(PACKETS[2:])]
-    assert (source.interfaces, source.problems) == ([Interface(101)], [])
+    assert (source.interfaces, source.problems) == ([Interface(101, numbered=True)], [])
 
 
 def test_a_simple_packet_ends_at_the_snap_length(write: Write) -> None:
@@ -122,8 +122,8 @@ def test_interfaces_of_several_sections_and_byte_orders_are_counted_on(write: Wr
     assert found == [
         Got(5, b"a", 1, 1), Got(6000, b"b", 1, 0), Got(7, b"c", 1, 1), Got(8_000_000, b"d", 1, 2), Got(9000, b"e", 1, 3), Got(10, b"f", 1, 5),
     ]
-    eth, other = Interface(1, 96, "eth0"), Interface(113, 0, "any\\x1b[2J")
-    assert source.interfaces == [eth, other, Interface(101), Interface(1), eth, other]
+    eth, other = Interface(1, 96, "eth0", True), Interface(113, 0, "any\\x1b[2J", True)
+    assert source.interfaces == [eth, other, Interface(101, numbered=True), Interface(1, numbered=True), eth, other]
     assert source.problems == []
 
 

@@ -30,6 +30,7 @@ ETHERTYPES = {1: 12, 113: 14, 276: 0}
 LAYERED = (0x0800, 0x86DD, 0x8100, 0x9100, 0x88A8, 0x8864, 0x8847, 0x8848)
 """Ethernet types behind which an IP packet may come."""
 KNOWN, IP4, IP6, VLAN = 1, 2, 4, 8
+PLAIN = KNOWN | IP4
 TRANSPORTS = {"tcp": PacketKind.TCP, "udp": PacketKind.UDP}
 BITS = {"fin": 0x001, "syn": 0x002, "reset": 0x004, "push": 0x008, "ack": 0x010, "urg": 0x020, "ece": 0x040, "cwr": 0x080, "ae": 0x100}
 
@@ -82,6 +83,7 @@ class Structure:
     def __init__(self, index: Index) -> None:
         self.index = index
         self._blocks: dict[int, Array] = {}
+        self._ends: dict[str, tuple[int, Array, Array]] = {}
 
     def of(self, low: int, high: int) -> Array:
         """The bits KNOWN, IP4, IP6 and VLAN (uint8) of packets `low` .. `high`, which lie in one block."""
@@ -91,14 +93,26 @@ class Structure:
             kept = self._blocks[number] = self._made(number * BLOCK, high)
         return kept[low - number * BLOCK : high - number * BLOCK]
 
+    def ends(self, transport: str) -> tuple[Array, Array]:
+        """The distinct address ids of a transport's streams, and which of them the two ends of each stream have (shape: streams, 2)."""
+        table = self.index.tcp if transport == "tcp" else self.index.udp
+        count, own, ends = self._ends.get(transport, (-1, np.zeros(0, np.uint64), np.zeros((0, 2), np.int64)))
+        if count != len(table):
+            count = len(table)
+            both = np.stack(table.endpoints(), 1) >> np.uint64(16) if count else np.zeros((1, 2), np.uint64)
+            own, inverse = np.unique(both, return_inverse=True)
+            ends = inverse.reshape(both.shape)
+            self._ends[transport] = count, own, ends
+        return own, ends
+
     def _made(self, low: int, high: int) -> Array:
         c = self.index.columns
-        out = np.zeros(high - low, np.uint8)
+        out = c.plain[low:high] * np.uint8(PLAIN)
         data = np.frombuffer(self.index.source.buffer, np.uint8)
         links = np.array([one.link for one in self.index.source.interfaces] or [0])[c.iface[low:high]]
         for link in np.unique(links).tolist():
             if link in BASES:
-                rows = np.flatnonzero(links == link)
+                rows = np.flatnonzero((links == link) & (out == 0))
                 out[rows] = self._plain(link, rows + low, data)
         for packet in self.index.datagrams:
             if low <= packet < high:
@@ -224,7 +238,9 @@ class Block:
 
     def _single(self, leaf: Leaf, key: str, field: FieldName) -> Verdict:
         if leaf.exists:
-            return self.present(field.protocol)
+            there, maybe = self.present(field.protocol)
+            broken = self._broken(key, there)
+            return Verdict(there & ~broken, broken if maybe is None else broken | maybe) if broken.any() else Verdict(there, maybe)
         if field.kind == "protocol":
             yes, maybe = self.present(key)
             return Verdict(np.zeros(self.count, np.bool_), yes if maybe is None else yes | maybe)
@@ -236,11 +252,15 @@ class Block:
         if key in FRAME:
             return Verdict(np.broadcast_to(hit, self.count), None)
         there, maybe = self.present(field.protocol)
-        if key == "tcp.len":    # a header longer than its packet has no payload length
-            broken = there & (c.poff[self.at] > c.wire[self.at])
-            if broken.any():
-                return Verdict(hit & there & ~broken, broken if maybe is None else broken | maybe)
+        broken = self._broken(key, there)
+        if broken.any():
+            return Verdict(hit & there & ~broken, broken if maybe is None else broken | maybe)
         return Verdict(hit & there, maybe)
+
+    def _broken(self, key: str, there: Bools) -> Bools:
+        """The packets whose header is longer than they are: they have no payload length."""
+        c = self.index.columns
+        return there & (c.poff[self.at] > c.wire[self.at]) if key == "tcp.len" else np.zeros(self.count, np.bool_)
 
     def _several(self, leaf: Leaf) -> Verdict:
         """A test over several fields of columns, where each must be there."""
@@ -277,11 +297,10 @@ class Block:
     def _by_way(self, leaf: Leaf, key: str, bit: int, side: int) -> tuple[Bools, Bools]:
         """Whether the test holds, by stream * 2 + direction, for TCP and for UDP."""
         found = []
-        for table in (self.index.tcp, self.index.udp):
-            ends = np.stack(table.endpoints(), 1) >> np.uint64(16) if len(table) else np.zeros((1, 2), np.uint64)
-            own, inverse = np.unique(ends, return_inverse=True)
+        for transport in ("tcp", "udp"):
+            own, ends = self.structure.ends(transport)
             outcomes = np.array([self._address_holds(leaf, key, int(one), bit) for one in own.tolist()], np.bool_)
-            by_stream = outcomes[inverse.reshape(ends.shape)]
+            by_stream = outcomes[ends]
             if side == 2:
                 found.append(np.repeat(by_stream.all(1) if leaf.every else by_stream.any(1), 2))
             else:
@@ -321,6 +340,8 @@ class Block:
         if field.of_messages:
             return np.asarray((c.kind[self.at] == PacketKind.TCP) & (c.plen[self.at] > 0))
         if (field.reach is Reach.LOWER and field.protocol not in ("frame", "eth", "sll", "null", "llc")) or field.reach is Reach.STREAM:
+            if field.name == "ip.version":     # of both versions
+                return self._everything()
             there = self.present("arp" if field.protocol not in ("tcp", "udp", "ip", "ipv6", "vlan") else field.protocol)
             return there.yes if there.maybe is None else there.yes | there.maybe
         return self._everything()

@@ -29,6 +29,8 @@ NEWER = 2
 METADATA, SASL_HANDSHAKE, API_VERSIONS = 3, 17, 18
 SURPLUS = 8
 """Bytes that librdkafka may leave behind a Metadata or ApiVersions request."""
+REQUEST = 12
+"""Bytes of a request up to and with its correlation id."""
 TRIED = 4
 UNSURE = 2**24
 BEFORE = 10_000
@@ -190,6 +192,7 @@ def _requests(data: bytes, from_start: bool) -> tuple[int, str, set[int]]:
     at = 0 if from_start and is_request(data[:HEAD]) else -1 if from_start else _start(data)
     if at < 0 or len(data) - at < 12:
         return 0, "", set()
+    zeros = not any(data[at + 4:at + REQUEST])
     exact, unread, headers, named, name, ids = 0, 0, 0, 0, "", set()
     while at + 12 <= len(data) and headers < TRIED and is_request(data[at:at + HEAD]):
         length, key, version, correlation = struct.unpack_from(">ihhi", data, at)
@@ -205,7 +208,7 @@ def _requests(data: bytes, from_start: bool) -> tuple[int, str, set[int]]:
         unread += fits is None
         at = end
     if exact:
-        return 95 if named else 55, f"request {name} whose body takes its frame exactly", ids
+        return 95 if named else 45 if zeros else 55, f"request {name} whose body takes its frame exactly", ids
     if headers > 1 and named:
         return 80, f"{headers} request headers in a row, first {name}", ids
     if unread:
