@@ -15,7 +15,7 @@ from protocols.zookeeper import tables as t
 from protocols.zookeeper.layouts import REQUESTS
 from protocols.zookeeper.recognise import COMMON_XIDS, MOST, reply_like, request_like
 
-__all__ = ["headers", "known", "replies", "requests"]
+__all__ = ["TOLD", "headers", "known", "replies", "requests"]
 
 OPERATIONS = np.array(sorted(REQUESTS), np.int64)
 REPLY_HEADER = 16
@@ -61,17 +61,34 @@ def headers(heads: Heads) -> Headers | None:
     return Headers(kind, np.where(asked & (code == t.PING), t.PING_XID, xid), ~event, np.flatnonzero(single))
 
 
+PLACES = {"zookeeper.xid": (4, 4, ">i4"), "zookeeper.zxid": (None, 8, ">i8"), "zookeeper.err": (None, 16, ">i4")}
+"""Filter name -> where it stands in a request and in a reply (None: not there), and its type."""
+OPCODE, OPERATION = "zookeeper.opcode", "pv.op"
+"""What the request says, on its reply as well."""
+TOLD = frozenset({*PLACES, OPCODE, OPERATION})
+SEVERAL = (t.MULTI, t.MULTI_READ)
+"""Operations that carry others, with codes and errors of their own."""
+
+
 def known(name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
-    """The xid and the operation, of all frames but the first of each direction and what belongs to them."""
-    client, xid = heads.client, heads.number(4, ">i4")
+    """Fields of the header and the operation: not of the first frame of each direction and what belongs to it, of a reply without its request, and of
+    operations that carry others."""
+    client, xid, code = heads.client, heads.number(4, ">i4"), heads.number(8, ">i4")
     sure = heads.have >= np.where(client, 12, 4 + REPLY_HEADER)
     first = [int(np.argmax(side)) for side in (client, ~client)]
     sure[first] = False
-    if name == "zookeeper.xid":
-        return Known(xid, sure.copy(), sure)
-    place = np.zeros(len(heads), np.int64)
-    code, place[client] = np.unique(heads.number(8, ">i4", client), return_inverse=True)
     event = ~client & (xid == t.NOTIFICATION)
     asked = np.where(client, np.arange(len(heads)), peer)
     sure &= event | ((asked >= 0) & ~np.isin(asked, first))
-    return Known(np.where(event, len(code), place[asked]), sure, sure, [*(t.operation(one) for one in code.tolist()), "notification"])
+    if name == OPERATION:
+        place = np.zeros(len(heads), np.int64)
+        codes, place[client] = np.unique(code[client], return_inverse=True)
+        return Known(np.where(event, len(codes), place[asked]), sure, sure, [*(t.operation(one) for one in codes.tolist()), "notification"])
+    sure &= event | ~np.isin(code[asked], SEVERAL)
+    if name == OPCODE:
+        return Known(code[asked], sure & ~event, sure)
+    value, there = np.zeros(len(heads), np.int64), np.zeros(len(heads), np.bool_)
+    for way, at in zip((client, ~client), PLACES[name][:2], strict=True):
+        if at is not None:
+            value[way], there[way] = heads.number(at, PLACES[name][2], way), sure[way]
+    return Known(value, there, sure)

@@ -62,7 +62,7 @@ class ZooKeeper(Decoder):
     title = "Apache ZooKeeper"
     column = "ZooKeeper"
     by_columns = True
-    heads_tell = frozenset({"zookeeper.xid", "pv.op"})
+    heads_tell = columns.TOLD
     ports = signs.PORTS
     framing = Framing(offset=0, size=4, order="big", add=4, head=48, least=signs.LEAST, most=signs.MOST)
 
