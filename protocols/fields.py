@@ -181,6 +181,16 @@ class Field:
         return f"{spec.label}: {spec.shown(self.value)}"
 
 
+class Bare(Field):
+    """A field with nothing below it and the spec's own line. Made without a call of `__init__`, which is half of what a `Field` costs: whoever makes
+    one sets spec, value, start, length and view, as far as its class does not say them."""
+
+    __slots__ = ()
+    __init__ = object.__init__
+    fields = _children = ()
+    _text = None
+
+
 def bits(value: int, mask: int, length: int) -> str:
     """Wireshark's picture of a bit field: `.... 0101` for value 5 under mask 0x0f in one byte."""
     shift = (mask & -mask).bit_length() - 1

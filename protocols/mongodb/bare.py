@@ -1,29 +1,19 @@
 """The fields of which a document has the most: type and name of every element, lengths, ends and numbers.
 
-They have nothing below them, and are made without a call of `__init__`, which is half of what a `Field` costs: whoever makes one sets spec,
-value, start, length and view, as far as its class does not say them.
+Whoever makes one sets what its class does not say.
 """
 from __future__ import annotations
 
-from protocols.fields import Field, Spec
+from protocols.fields import Bare, Spec
 from protocols.mongodb import bson
 
-__all__ = ["END", "LENGTH", "NAME", "SPECS", "TYPE", "Bare", "EndField", "LengthField", "NameField", "TypeField"]
+__all__ = ["END", "LENGTH", "NAME", "SPECS", "TYPE", "EndField", "LengthField", "NameField", "TypeField"]
 
 TYPE = Spec("mongo.element.type", "Type", "uint8", enum=bson.TYPES, base="hex")
 NAME = Spec("mongo.element.name", "Element", "string")
 LENGTH = Spec("mongo.document.length", "Document length", "int32")
 END = Spec("mongo.document.end", "End of document", "uint8", base="hex")
 SPECS = (TYPE, NAME, LENGTH, END)
-
-
-class Bare(Field):
-    """A field with nothing below it."""
-
-    __slots__ = ()
-    __init__ = object.__init__
-    fields = _children = ()
-    _text = None
 
 
 class TypeField(Bare):

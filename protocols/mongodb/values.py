@@ -11,9 +11,8 @@ from collections.abc import Callable
 from functools import partial
 
 from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.fields import Bare, Field, Spec
 from protocols.mongodb import bson
-from protocols.mongodb.bare import Bare
 from protocols.mongodb.decimal128 import decimal128
 from protocols.scalars import F32LE, I32LE, I64LE, Malformed
 
