@@ -135,7 +135,7 @@ class _Values:
     def __init__(self, field: FieldName, column: Kept, present: bool, kind: str) -> None:
         self.by_message = field.by_message
         self.column = column
-        self._convert: Callable[[Any], Any] = (lambda value: True) if present else CONVERT[kind]
+        self._convert: Callable[[Any], Any] | None = None if present else CONVERT[kind]
         self._codes = array("i")
         self._counts = array("q")
         self._known: dict[Any, int] = {}
@@ -158,6 +158,8 @@ class _Values:
         return int(self.column.codes_of([made])[0])
 
     def _one(self, value: Any) -> Any:
+        if self._convert is None:
+            return True
         try:
             return None if value is None else self._convert(value)
         except (ValueError, TypeError):
