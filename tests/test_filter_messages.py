@@ -14,8 +14,7 @@ from mongodb_wire import op_msg
 from packet_bytes import ACK, SYN, between, tcp, write
 
 from captures.capture import Capture
-from captures.filter import FilterError, FilterRun, Names, compile_filter
-from captures.filter import run as runs
+from captures.filter import FilterError, FilterRun, Names, compile_filter, store
 from captures.filter.reading import Reader
 from protocols.fields import Field, walk
 
@@ -93,7 +92,7 @@ def test_not_of_a_message_also_shows_packets_without_messages(pipelined: Capture
 
 
 def test_pv_alone_shows_the_packets_with_messages(pipelined: Capture) -> None:
-    runs.STORES.pop(pipelined, None)
+    store.STORES.pop(pipelined, None)
     assert shown(pipelined, "pv") == [3, 4, 5, 6]
 
 
@@ -105,7 +104,7 @@ def test_trees_are_read_only_where_the_message_can_still_match(pipelined: Captur
         read.extend(place)
         original(self, conversation, wanted, pdus, place, out)
     monkeypatch.setattr(Reader, "_trees", spy)
-    runs.STORES.pop(pipelined, None)
+    store.STORES.pop(pipelined, None)
     assert shown(pipelined, "pv.rrt > 4.2ms && pv.kind == response && kafka.error == 0") == [6]
     assert read == [5]
 

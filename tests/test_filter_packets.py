@@ -9,8 +9,7 @@ import pytest
 
 from captures.capture import Capture
 from captures.errors import CaptureError
-from captures.filter import Filter, FilterError, FilterRun, Names, compile_filter, watch
-from captures.filter import run as runs
+from captures.filter import Filter, FilterError, FilterRun, Names, compile_filter, store, watch
 from captures.filter.indexed import Block, Verdict
 from captures.filter.reading import Reader
 from captures.filter.regex import compiled
@@ -78,7 +77,7 @@ def test_what_columns_hold_reads_no_packet(mixed: Capture, names: Names, text: s
     def read(*arguments: object) -> None:
         raise AssertionError("a packet was read")
     monkeypatch.setattr(Reader, "read", read)
-    monkeypatch.setattr(runs, "STORES", type(runs.STORES)())
+    monkeypatch.setattr(store, "STORES", type(store.STORES)())
     found = compile_filter(text, names).columns(mixed._index)
     assert found is not None
     assert (np.flatnonzero(found) + 1).tolist() == shown(mixed, names, text)
@@ -96,7 +95,7 @@ def test_only_packets_that_columns_leave_open_are_read(mixed: Capture, names: Na
         read.extend(packets.tolist())
         return original(self, reach, wanted, packets)       # type: ignore[arg-type]
     monkeypatch.setattr(Reader, "read", spy)
-    monkeypatch.setattr(runs, "STORES", type(runs.STORES)())
+    monkeypatch.setattr(store, "STORES", type(store.STORES)())
     assert shown(mixed, names, "tcp.srcport == 9092 && kafka.correlation_id == 3")
     c = mixed.columns
     assert set(read) == set(np.flatnonzero((c.sport[:len(mixed)] == 9092) & (c.plen[:len(mixed)] > 0)).tolist())
@@ -212,7 +211,7 @@ def test_the_empty_filter_shows_everything(mixed: Capture, names: Names) -> None
 
 
 def test_a_run_goes_in_steps_and_tells_how_far_it_is(mixed: Capture, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "STORES", type(runs.STORES)())
+    monkeypatch.setattr(store, "STORES", type(store.STORES)())
     run = FilterRun(mixed, compile_filter("tcp.payload contains 00", names))
     seen, found = [], 0
     for step in run:
@@ -226,7 +225,7 @@ def test_a_run_goes_in_steps_and_tells_how_far_it_is(mixed: Capture, names: Name
 
 
 def test_a_run_that_is_left_reads_no_more(mixed: Capture, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "STORES", type(runs.STORES)())
+    monkeypatch.setattr(store, "STORES", type(store.STORES)())
     run = FilterRun(mixed, compile_filter("tcp.payload contains 00", names))
     next(iter(run))
     assert run.done < run.total // 2

@@ -136,10 +136,10 @@ def test_structs_that_may_be_null_are_skimmed_as_the_tree_has_them() -> None:
     layouts = [one for one in (*REQUESTS, *RESPONSES.values()) if "}?" in one.text]
     assert layouts
     for one in layouts:
-        for seed in range(12):
+        for seed in range(6):
             body, _ = one.make(one.high, rng)
             asked, answered = exchange(request_frame(one.key, one.high, body, header=2), response_frame(body, header=1))
-            judged(asked if one.kind == "q" else answered, seed, 4)
+            judged(asked if one.kind == "q" else answered, seed)
 
 
 NAMES = struct.pack(">ih", 2, 2) + b"ab"
@@ -153,6 +153,9 @@ PARTITION = b"\2\2t\2" + struct.pack(">ihqqq", 7, 0, 0, 0, 0) + b"\1\1"
     (3, 0, NAMES + struct.pack(">h", -2), b"", "kafka.topic_name", [["ab"], []]),
     (3, 0, struct.pack(">ihh", 2, -2, 1) + b"c", b"", "kafka.topic_name", [[], []]),
     (3, 0, struct.pack(">i", -2) + NAMES, b"", "kafka.topic_name", [[], []]),
+    # Produce v8: the acks stand behind a transactional id, which may be null
+    (0, 8, struct.pack(">hh", -1, 1), b"", "kafka.required_acks", [[1], []]),
+    (0, 8, struct.pack(">hh", -2, 1), b"", "kafka.required_acks", [[], []]),
     # ApiVersions v4: header tags, software name and version; tag numbers have 32 bits
     (18, 4, b"\1\xff\xff\xff\xff\x0f\0\3ab\2c\0", b"", "kafka.client_software_name", [["ab"], []]),
     (18, 4, b"\1\xff\xff\xff\xff\x1f\0\3ab\2c\0", b"", "kafka.client_software_name", [[], []]),

@@ -1,4 +1,4 @@
-"""The display filter in force: runs beside the event loop, in a process of its own where packets must be decoded, and fills the packet list while it does.
+"""The display filter in force: runs beside the event loop, in processes of its own where packets must be decoded, and fills the packet list while it does.
 
 The list changes with the first packets found. The cursor stays on its packet, or as near to it as the filter shows one. Packets that are indexed
 later are asked about later; what was read while the index was growing is asked once more when it is complete, since messages may have been cut off.

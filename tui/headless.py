@@ -17,7 +17,11 @@ from captures.errors import CaptureError
 from protocols.printable import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from captures.capture import Capture
+    from captures.filter import Filter, Names
     from protocols.registry import Registry
 
 PIECE = 1 << 17
@@ -117,9 +121,10 @@ def choose(capture: Capture, options: argparse.Namespace) -> Iterable[int]:
     """Index the capture; the packets that are to be shown."""
     if options.filter is None:
         return range(index_all(capture, options))
-    from captures.filter import FilterError, FilterRun, Names, compile_filter
+    from captures.filter import FilterError, Names, compile_filter
+    names = Names(capture.registry)
     try:
-        made = compile_filter(options.filter, Names(capture.registry), macros(options.filter))
+        made = compile_filter(options.filter, names, macros(options.filter))
     except FilterError as error:
         message, *place = error.lines(options.filter)
         raise UsageError("\n".join([message, *("    " + line for line in place)])) from error
@@ -128,10 +133,24 @@ def choose(capture: Capture, options: argparse.Namespace) -> Iterable[int]:
     count = index_all(capture, options)
 
     def found() -> Iterator[int]:
-        for batch in FilterRun(capture, made, last=count):
+        for batch in matching(capture, made, names, count):
             options.found = getattr(options, "found", 0) + len(batch)
             yield from batch.tolist()
     return found()
+
+
+def matching(capture: Capture, made: Filter, names: Names, count: int) -> Iterator[NDArray[np.int64]]:
+    """Which of the first `count` packets a filter shows, some at a time; those of a large capture are found by processes that share the work."""
+    from captures.filter import FilterRun
+    from captures.filter.process import FilterProcess, processes
+    if processes(count) == 1:
+        yield from FilterRun(capture, made, last=count)
+        return
+    process = FilterProcess(capture, nice=0)
+    try:
+        yield from process.run(made, names, last=count)
+    finally:
+        process.close()
 
 
 def macros(text: str) -> dict[str, str]:

@@ -39,6 +39,11 @@ class Kept:
         self._count = np.zeros(0, np.int32)
 
     @property
+    def nothing(self) -> int:
+        """The code of a value that a message does not have; -2 where all have one."""
+        return self._number.get(None, -2)
+
+    @property
     def size(self) -> int:
         """How many values are kept."""
         return len(self._codes)

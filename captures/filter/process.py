@@ -1,8 +1,9 @@
-"""Filters that must decode, run in a process beside the program, so that they never compete with the screen for the interpreter's lock.
+"""Filters that must decode, run in processes beside the program: they never compete with the screen for the interpreter's lock, and use more processors.
 
-The process is forked (`captures.filter.serving`) when the first such filter is asked for: index, file and decoders are in its memory at once, at no cost,
-and what it reads for one filter it keeps for the next. Requests and the numbers of the packets found cross two pipes. What the index alone answers is found
-here, without the process; when the capture has more packets than at the fork, or is decoded in another way, another process takes over.
+The processes are forked (`captures.filter.serving`) when the first such filter is asked for: index, file and decoders are in their memory at once, at no cost,
+and what one reads for a filter it keeps for the next. Of a large capture each has every n-th stream, always the same. Requests and the numbers of the packets
+found cross two pipes a process; what they find is put together as far as all have come. What the index alone answers is found here, without them; when
+the capture has more packets than at the fork, or is decoded in another way, others take over.
 """
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +26,11 @@ from captures.errors import CaptureError
 from captures.filter import Filter, FilterRun, Names
 from captures.filter.indexed import BLOCK, Block
 from captures.filter.nodes import printed
-from captures.filter.run import Store
-from captures.filter.serving import END, FAULT, HEAD, LENGTH, forked
+from captures.filter.run import since_shown
+from captures.filter.serving import FAULT, HEAD, LENGTH, NICE, forked
+from captures.filter.store import Store
 
-__all__ = ["FilterProcess", "ProcessRun"]
+__all__ = ["FilterProcess", "ProcessRun", "processes"]
 
 Array = NDArray[Any]
 
@@ -36,7 +39,11 @@ WAIT = 0.02
 RESPONSE = 3.0
 """Seconds after which a process that still has not left another filter's step is ended."""
 ATTEMPTS = 2
-"""Processes that are tried, before a filter runs in this one."""
+"""How often processes are tried, before a filter runs in this one."""
+LARGE = 50_000
+"""Packets from which on more than one process is worth its start."""
+MOST = 4
+"""Processes at most: each keeps streams of its own in memory."""
 NOTHING = np.zeros(0, np.int64)
 
 
@@ -47,72 +54,88 @@ class Answer(NamedTuple):
 
 
 class Ended(Exception):
-    """The process is no more; the text says why."""
+    """A process is no more; the text says why. `begun` is whether it was at work on the filter."""
+
+    def __init__(self, text: str, begun: bool) -> None:
+        super().__init__(text)
+        self.begun = begun
+
+
+def processes(packets: int) -> int:
+    """How many processes share the work on a capture."""
+    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST, free) if packets >= LARGE else 1
 
 
 class FilterProcess:
-    """The process for the filters of one capture; `run` makes runs, of which one is served at a time."""
+    """The processes for the filters of one capture, `nice` by so much; `run` makes runs, of which one is served at a time."""
 
-    def __init__(self, capture: Capture) -> None:
+    def __init__(self, capture: Capture, nice: int = NICE) -> None:
         self.capture = capture
-        self._child: Child | None = None
+        self.nice = nice
+        self._children: list[Child] = []
         self._state: tuple[Any, ...] = ()
         self._number = 0
         self._writing = threading.Lock()
 
     @property
-    def pid(self) -> int | None:
-        """The process, if there is one."""
-        return self._child.pid if self._child is not None else None
+    def pids(self) -> list[int]:
+        """The processes that there are."""
+        return [child.pid for child in self._children]
 
-    def run(self, filter_: Filter, names: Names, first: int = 0, reference: int | None = None) -> ProcessRun:
-        """`filter_`, compiled with `names`, over the packets from `first` on; nothing happens before the run is iterated."""
-        return ProcessRun(self, filter_, names, first, reference)
+    def run(self, filter_: Filter, names: Names, first: int = 0, reference: int | None = None, last: int | None = None) -> ProcessRun:
+        """`filter_`, compiled with `names`, over the packets from `first` until before `last`; nothing happens before the run is iterated."""
+        return ProcessRun(self, filter_, names, first, reference, last)
 
     def close(self) -> None:
-        """End the process; a run that it serves ends with it."""
-        child, self._child = self._child, None
-        if child is not None:
+        """End the processes; a run that they serve ends with them."""
+        children, self._children = self._children, []
+        for child in children:
             child.kill()
 
-    def request(self, run: ProcessRun) -> Child | None:
-        """Have a run served; None where a process cannot be had, or the run was stopped meanwhile."""
+    def request(self, run: ProcessRun) -> list[Child]:
+        """Have a run served; none where a process cannot be had, or the run was stopped meanwhile. Raises Ended."""
         if run.stopped:
-            return None
+            return []
         state = _state(self.capture)
-        if self._child is not None and self._state != state:
+        if self._children and self._state != state:
             self.close()
-        child = self._child
-        if child is None:
-            made = forked(self.capture, run.names)
-            if made is None:
-                return None
-            self._state, self._child = state, (child := Child(*made))
+        if not self._children:
+            self._state = state
+            for _ in range(processes(len(self.capture))):
+                made = forked(self.capture, run.names, self.nice)
+                if made is None:
+                    break
+                self._children.append(Child(*made))
+        children = self._children if not since_shown(run.filter) else self._children[:1]
         assert run.filter.node is not None
+        text = printed(run.filter.node)
         with self._writing:
             self._number += 1
             run.number = self._number
-            child.send([run.number, printed(run.filter.node), run.filter.per_message, run.done, run.total, run.reference])
+            for k, child in enumerate(children):
+                child.send([run.number, text, run.filter.per_message, run.done, run.total, run.reference, [k, len(children)]])
         if run.stopped:
             self.stop(run)
-            return None
-        return child
+            return []
+        return children
 
     def stop(self, run: ProcessRun) -> None:
         """Never waits: while a request is being written, its writer looks for this afterwards."""
         run.stopped = True
         if self._writing.acquire(blocking=False):
-            if self._child is not None and run.number:
-                self._child.stop(run.number)
+            if run.number:
+                for child in self._children:
+                    child.stop(run.number)
             self._writing.release()
 
 
 class ProcessRun:
     """One filter over one capture, with the outside of a `FilterRun`. A step that takes long gives empty ones meanwhile."""
 
-    def __init__(self, process: FilterProcess, filter_: Filter, names: Names, first: int, reference: int | None) -> None:
+    def __init__(self, process: FilterProcess, filter_: Filter, names: Names, first: int, reference: int | None, last: int | None) -> None:
         self.filter = filter_
-        self.total = len(process.capture)
+        self.total = len(process.capture) if last is None else min(last, len(process.capture))
         self.done = first
         self.found = 0
         self.names = names
@@ -120,7 +143,6 @@ class ProcessRun:
         self.number = 0
         """Of the request; 0 before there is one."""
         self.stopped = False
-        self._begun = False
         self._process = process
 
     def stop(self) -> None:
@@ -129,17 +151,18 @@ class ProcessRun:
 
     def __iter__(self) -> Iterator[Array]:
         """Raises CaptureError for a filter that cannot be brought to its end."""
-        yield from self._indexed()
+        if not since_shown(self.filter):
+            yield from self._indexed()
         for _ in range(ATTEMPTS):
-            child = self._process.request(self) if self.done < self.total else None
-            if child is None:
-                break
             try:
-                yield from self._answers(child)
+                children = self._process.request(self) if self.done < self.total else []
+                if not children:
+                    break
+                yield from self._answers([Share(child, self.number, self.done, self.total) for child in children])
                 return
             except Ended as end:
                 self._process.close()
-                if self._begun:
+                if end.begun:
                     raise CaptureError(f"the filter's process {end} after {self.done:,} packets") from None
         if self.done < self.total and not self.stopped:
             yield from self._here()
@@ -156,22 +179,26 @@ class ProcessRun:
                 return
             yield self._step(np.flatnonzero(yes) + start, high)
 
-    def _answers(self, child: Child) -> Iterator[Array]:
-        """What the process finds. Raises Ended."""
+    def _answers(self, shares: Sequence[Share]) -> Iterator[Array]:
+        """What the processes find, as far as all have come. Raises Ended."""
         asked = time.monotonic()
         while not self.stopped:
-            answer = child.receive(self.number, WAIT)
-            if answer is None:
-                if not self._begun and time.monotonic() - asked > RESPONSE:
-                    raise Ended("does not answer")
-                yield NOTHING
-                continue
-            self._begun = True
-            if answer.kind == END:
+            open_ = [share for share in shares if share.open]
+            ready = _ready([share.child for share in open_], WAIT)
+            for share in open_:
+                share.take(share.child in ready)
+            done = min(share.done for share in shares)
+            found = np.concatenate([share.until(done) for share in shares])
+            found.sort(kind="stable")
+            yield self._step(found, done)
+            fault = next((share.fault for share in shares if share.fault and share.done == done), None)
+            if fault is not None:
+                self._process.stop(self)
+                raise CaptureError(fault)
+            if done == self.total:
                 return
-            if answer.kind == FAULT:
-                raise CaptureError(answer.body.decode())
-            yield self._step(np.frombuffer(answer.body, np.int64), answer.done)
+            if time.monotonic() - asked > RESPONSE and not all(share.begun for share in shares):
+                raise Ended("does not answer", False)
 
     def _here(self) -> Iterator[Array]:
         """In this process, where there can be no other."""
@@ -187,15 +214,58 @@ class ProcessRun:
         return packets
 
 
+class Share:
+    """What one process has found of a run's packets."""
+
+    def __init__(self, child: Child, number: int, first: int, total: int) -> None:
+        self.child = child
+        self.done = first
+        self.begun = False
+        """Whether it has answered."""
+        self.fault = ""
+        self._number, self._total = number, total
+        self._found: deque[Array] = deque()
+
+    @property
+    def open(self) -> bool:
+        """Whether there is more to come."""
+        return self.done < self._total and not self.fault
+
+    def take(self, ready: bool) -> None:
+        """Take the answers that have come, those that are `ready` to be read as well. Raises Ended."""
+        try:
+            for answer in self.child.receive(self._number, ready):
+                self.begun = True
+                if answer.kind == FAULT:
+                    self.fault = answer.body.decode()
+                else:
+                    self.done = answer.done
+                    self._found.append(np.frombuffer(answer.body, np.int64))
+        except Ended as end:
+            raise Ended(str(end), self.begun) from None
+
+    def until(self, packet: int) -> Array:
+        """The packets found before this one; they are given once."""
+        parts = [NOTHING]
+        while self._found:
+            first = self._found.popleft()
+            here = int(first.searchsorted(packet))
+            parts.append(first[:here])
+            if here < len(first):
+                self._found.appendleft(first[here:])
+                break
+        return np.concatenate(parts)
+
+
 class Child:
-    """The process as its parent sees it."""
+    """A process as its parent sees it."""
 
     def __init__(self, pid: int, requests: int, answers: int) -> None:
         self.pid = pid
-        self._requests, self._answers = requests, answers
+        self.answers = answers
+        """The descriptor of its answers."""
+        self._requests = requests
         self._buffer = bytearray()
-        self._ready = select.poll()
-        self._ready.register(answers, select.POLLIN)
         os.set_blocking(requests, False)
         weakref.finalize(self, _closed, os.getpid(), requests, answers)
         self._ended = weakref.finalize(self, _ended, os.getpid(), pid)      # at exit, at the latest
@@ -206,13 +276,13 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
 
     def send(self, request: list[Any]) -> None:
-        """Only in the thread that receives."""
+        """Only in the thread that receives. Raises Ended."""
         data = memoryview(_framed(request))
         while data:
             try:
                 data = data[os.write(self._requests, data):]
             except BlockingIOError:     # it may itself be waiting for answers to be taken
-                if self._ready.poll(WAIT * 1000):
+                if _ready([self], WAIT):
                     self._take()
             except BrokenPipeError:     # it is gone, as `receive` will find
                 return
@@ -223,30 +293,37 @@ class Child:
         except (BlockingIOError, BrokenPipeError):      # what fills the pipe stops it as well
             pass
 
-    def receive(self, number: int, seconds: float) -> Answer | None:
-        """The next answer to a request, None if there is none in time; those to earlier requests are passed over. Raises Ended."""
-        end = time.monotonic() + seconds
-        while True:
-            while len(self._buffer) >= HEAD.size:
-                kind, to, done, length = HEAD.unpack_from(self._buffer)
-                if len(self._buffer) < HEAD.size + length:
-                    break
-                body = bytes(self._buffer[HEAD.size : HEAD.size + length])
-                del self._buffer[: HEAD.size + length]
-                if to == number:
-                    return Answer(kind, done, body)
-            left = end - time.monotonic()
-            if left <= 0 or not self._ready.poll(left * 1000):
-                return None
+    def receive(self, number: int, ready: bool) -> list[Answer]:
+        """The answers to a request that have come; those to earlier requests are passed over. Raises Ended."""
+        if ready:
             self._take()
+        at, data, out = 0, self._buffer, []
+        while len(data) - at >= HEAD.size:
+            kind, to, done, length = HEAD.unpack_from(data, at)
+            if len(data) - at < HEAD.size + length:
+                break
+            at += HEAD.size + length
+            if to == number:
+                out.append(Answer(kind, done, bytes(data[at - length : at])))
+        del data[:at]
+        return out
 
     def _take(self) -> None:
         """Read what there is. Raises Ended."""
-        data = os.read(self._answers, 1 << 20)
+        data = os.read(self.answers, 1 << 20)
         if not data:
             status = self._ended()
-            raise Ended(f"was ended by signal {-status}" if status and status < 0 else "ended")
+            raise Ended(f"was ended by signal {-status}" if status and status < 0 else "ended", False)
         self._buffer += data
+
+
+def _ready(children: Sequence[Child], seconds: float) -> list[Child]:
+    """Those that have something to tell, which is waited for; a process that ended has."""
+    by_descriptor = {child.answers: child for child in children}
+    poll = select.poll()
+    for descriptor in by_descriptor:
+        poll.register(descriptor, select.POLLIN)
+    return [by_descriptor[descriptor] for descriptor, _ in poll.poll(seconds * 1000)]
 
 
 def _framed(request: list[Any]) -> bytes:

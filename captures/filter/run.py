@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +16,16 @@ from numpy.typing import NDArray
 from captures.capture import Capture
 from captures.expert import DISPLAYED
 from captures.filter.compiled import Filter, furthest
-from captures.filter.indexed import BLOCK, Block, Structure, Verdict
+from captures.filter.indexed import BLOCK, Block, Verdict
 from captures.filter.kept import Kept
 from captures.filter.logic import All, Flip, Leaf, Logic, Some
-from captures.filter.message_columns import MessageColumns
 from captures.filter.names import FieldName, Reach
-from captures.filter.needles import Needles
-from captures.filter.reading import Reader, Wanted
-from captures.filter.skimming import Skimming
+from captures.filter.reading import Wanted
+from captures.filter.store import Store
 from captures.filter.values import NotIndexed
 from captures.filter.watch import Endless
 
-__all__ = ["FilterRun", "Store"]
+__all__ = ["FilterRun", "since_shown"]
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
@@ -44,32 +41,6 @@ FEW = 100
 """Distinct values that are tested one by one."""
 
 
-class Store:
-    """What was learned of one capture: the structure of its packets, and values by field key."""
-
-    def __init__(self, capture: Capture) -> None:
-        self.structure = Structure(capture._index)
-        self.reader = Reader(capture)
-        self.columns = MessageColumns(capture)
-        self.skimming = Skimming(capture)
-        self.needles = Needles(capture)
-        self.kept: dict[str, Kept] = {}
-        self.forced = dict(capture._forced)
-        self.indexed = 0
-
-    @classmethod
-    def of(cls, capture: Capture) -> Store:
-        """The capture's store; a new one when streams are decoded differently, or more packets have come to streams that were read."""
-        store = STORES.get(capture)
-        if store is None or store.forced != capture._forced or store.indexed != len(capture):
-            store = STORES[capture] = cls(capture)
-            store.indexed = len(capture)
-        return store
-
-
-STORES: WeakKeyDictionary[Capture, Store] = WeakKeyDictionary()
-
-
 @dataclass(slots=True)
 class Batch:
     """Packets being decided, as rows: a row a packet, or a row a message (`ordinal`) where the filter speaks of messages."""
@@ -81,11 +52,18 @@ class Batch:
     verdicts: dict[Leaf, Verdict]
 
 
+def since_shown(filter_: Filter) -> list[str]:
+    """Keys of what depends on the packets shown before: such a filter goes packet by packet."""
+    return [key for key, field in filter_.fields.items() if field.name == DISPLAYED.name and not key.startswith("$")]
+
+
 class FilterRun:
     """One filter over one capture, as far as it is indexed now. Iterating yields the indices of matching packets in ascending order, some at a time
-    (perhaps none), after each step; `done` of `total` packets are decided. `reference` is the selected packet, for `${field}`."""
+    (perhaps none), after each step; `done` of `total` packets are decided. `reference` is the selected packet, for `${field}`. With a `share` (k, n) only
+    the packets of every n-th stream are decided, from stream k on, and with k = 0 those of no stream; not for a filter that has keys `since_shown`."""
 
-    def __init__(self, capture: Capture, filter_: Filter, first: int = 0, last: int | None = None, reference: int | None = None) -> None:
+    def __init__(self, capture: Capture, filter_: Filter, first: int = 0, last: int | None = None, reference: int | None = None,
+                 share: tuple[int, int] = (0, 1)) -> None:
         self.filter = filter_
         self.first = first
         self.total = len(capture) if last is None else min(last, len(capture))
@@ -98,8 +76,8 @@ class FilterRun:
         self._passing: dict[str, dict[int, list[Any]]] = {}
         self._tables: dict[Leaf, tuple[Bools, Bools]] = {}
         self._addresses: dict[Leaf, tuple[Bools, Bools]] = {}
-        self._since_shown = [key for key, field in filter_.fields.items() if field.name == DISPLAYED.name and not key.startswith("$")]
-        """Keys of what depends on the packets shown before: such a filter goes packet by packet."""
+        self._share = share
+        self._since_shown = since_shown(filter_)
         self._shown = -1
         self._size = 1 if self._since_shown else FIRST_BATCH
         own = set(filter_.fields) | {MESSAGES}
@@ -112,7 +90,7 @@ class FilterRun:
         for low in range(self.first - self.first % BLOCK, self.total, BLOCK):
             start, high = max(low, self.first), min(low + BLOCK, self.total)
             block = Block(self._index, self._store.structure, filter_.fields, start, high, self._addresses)
-            yes, maybe = block.judge(filter_.logic)
+            yes, maybe = self._shared(start, high, block.judge(filter_.logic))
             candidates = np.flatnonzero(maybe) + start if maybe is not None else np.zeros(0, np.int64)
             verdicts: dict[Leaf, Verdict] = {}
             at = 0
@@ -137,6 +115,15 @@ class FilterRun:
                 self._adapt(time.perf_counter() - began, len(chunk))
             if self.done < high:
                 yield self._step(np.flatnonzero(yes[self.done - start :]) + self.done, high)
+
+    def _shared(self, start: int, high: int, verdict: Verdict) -> Verdict:
+        """A verdict on these packets, without those that are not of the share."""
+        number, count = self._share
+        if count == 1:
+            return verdict
+        stream = self._index.columns.sd[start:high] >> 1
+        mine = np.where(stream < 0, number == 0, stream % count == number)
+        return Verdict(verdict.yes & mine, None if verdict.maybe is None else verdict.maybe & mine)
 
     def matches(self, packet: int) -> bool:
         """Whether one packet is shown."""
@@ -350,7 +337,7 @@ class FilterRun:
                 found[likely] = self._of_messages(leaf, batch, rows[likely])
             return found
         for reach in sorted({self.filter.fields[key].reach for key in leaf.keys if not key.startswith("$")}):
-            self._ensure(reach, np.unique(batch.packets[batch.place[rows]]), self._store.needles.found(self.filter.fields, leaf))
+            self._ensure(reach, _once(batch.packets[batch.place[rows]]), self._store.needles.found(self.filter.fields, leaf))
         packets, ordinal = batch.packets[batch.place[rows]], batch.ordinal[rows]
         fields = self.filter.fields
         if leaf.each and len(leaf.keys) == 1:
@@ -359,8 +346,7 @@ class FilterRun:
             codes = kept.nth(packets, ordinal)
             some, every = self._table(leaf, key, kept)
             truth = np.append(every if leaf.every else some, False)
-            there = np.append(np.array([value is not None for value in kept.distinct], np.bool_), False)
-            return np.asarray(truth[codes] & there[codes])
+            return np.asarray(truth[codes] & (codes != kept.nothing))
         columns: dict[str, Sequence[list[Any]]] = {}
         once, inverse = np.unique(packets, return_inverse=True)
         for key in leaf.keys:
@@ -386,11 +372,13 @@ class FilterRun:
 
     def _outcomes(self, leaf: Leaf, key: str, values: list[Any]) -> tuple[Bools, Bools]:
         """The same for values that were not seen yet: numbers all at once."""
-        if len(values) > FEW and self.filter.fields[key].kind in ("int", "duration", "time", "double") and None not in values:
+        if len(values) > FEW and self.filter.fields[key].kind in ("int", "duration", "time", "double"):
+            there = np.array([value is not None for value in values], np.bool_)
             try:
-                numbers = np.array(values)
+                numbers = np.array([value for value in values if value is not None])
                 if numbers.dtype.kind in "if":
-                    both = np.broadcast_to(leaf.column({key: [numbers]}), len(values))
+                    both = np.zeros(len(values), np.bool_)
+                    both[there] = np.broadcast_to(leaf.column({key: [numbers]}), len(numbers))
                     return both, both
             except (NotIndexed, OverflowError):
                 pass
@@ -405,3 +393,6 @@ class FilterRun:
         return any(results), all(results)
 
 
+def _once(packets: Array) -> Array:
+    """Ascending packets without repetition."""
+    return packets[np.flatnonzero(np.diff(packets, prepend=-1))]

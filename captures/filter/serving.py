@@ -21,13 +21,13 @@ from captures.errors import CaptureError
 from captures.filter import FilterRun, Names, compile_filter
 from captures.filter.watch import WATCH
 
-__all__ = ["END", "FAULT", "HEAD", "LENGTH", "STEP", "forked"]
+__all__ = ["FAULT", "HEAD", "LENGTH", "NICE", "forked"]
 
 LENGTH = struct.Struct("<I")
-"""In front of a request: JSON, its length in bytes. [number, text, by message, first packet, end, selected packet or null], or [number]: stop."""
+"""In front of a request: JSON, its length in bytes. [number, text, by message, first packet, end, selected packet or null, share], or [number]: stop."""
 HEAD = struct.Struct("<cqqq")
 """In front of an answer: its kind, the request's number, packets decided, bytes that follow: packet indices as int64 (STEP), or UTF-8 text (FAULT)."""
-STEP, END, FAULT = b"s", b"e", b"f"
+STEP, FAULT = b"s", b"f"
 NICE = 5
 """The screen goes first."""
 TICK = 1.0
@@ -36,7 +36,7 @@ LEFT = 3
 """Looks in a row that find the run given up and its step not ended, until the process ends itself."""
 
 
-def forked(capture: Capture, names: Names) -> tuple[int, int, int] | None:
+def forked(capture: Capture, names: Names, nice: int) -> tuple[int, int, int] | None:
     """A process that serves filters of the capture as it is now: its id, where requests are written and answers read. None where there can be none."""
     if not hasattr(os, "fork"):
         return None
@@ -58,7 +58,7 @@ def forked(capture: Capture, names: Names) -> tuple[int, int, int] | None:
                 if os.getpid() == parent:
                     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if not pid:
-            _live(Server(capture, names, theirs, out), parent, mask)
+            _live(Server(capture, names, theirs, out), parent, mask, nice)
     except OSError:     # no memory, or too many processes
         os.close(requests)
         os.close(answers)
@@ -69,7 +69,7 @@ def forked(capture: Capture, names: Names) -> tuple[int, int, int] | None:
     return pid, requests, answers
 
 
-def _live(server: Server, parent: int, mask: set[Any]) -> NoReturn:
+def _live(server: Server, parent: int, mask: set[Any], nice: int) -> NoReturn:
     """Be the child."""
     try:
         signal.set_wakeup_fd(-1)        # it is the parent's event loop that would be woken
@@ -81,7 +81,7 @@ def _live(server: Server, parent: int, mask: set[Any]) -> NoReturn:
         signal.signal(signal.SIGALRM, lambda _number, _frame: server.look(parent))
         _let_go(server.requests, server.answers)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.nice(NICE)
+        os.nice(nice)
         gc.freeze()                     # what came with the fork stays shared: the collector would write into every page of it
         server.serve()
     finally:
@@ -122,18 +122,17 @@ class Server:
         if os.getppid() != parent or self._left > LEFT:
             os._exit(1)
 
-    def _answer(self, number: int, text: str, by_message: bool, first: int, end: int, reference: int | None) -> None:
+    def _answer(self, number: int, text: str, by_message: bool, first: int, end: int, reference: int | None, share: list[int]) -> None:
         """Run one filter until its end, or until another request is there."""
         self._left = 0
         signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
         try:
             self._write(STEP, number, first)
-            run = FilterRun(self.capture, compile_filter(text, self.names, by_message=by_message), first, end, reference)
+            run = FilterRun(self.capture, compile_filter(text, self.names, by_message=by_message), first, end, reference, (share[0], share[1]))
             for packets in run:
                 if self._ready.poll(0):
                     return
                 self._write(STEP, number, run.done, packets.astype("i8", copy=False).tobytes())
-            self._write(END, number, run.done)
         except BrokenPipeError:
             os._exit(0)
         except CaptureError as fault:
