@@ -256,22 +256,23 @@ class Cutter:
             if now > end - base:
                 now = found.pop()
                 more = False
-            starts = np.frombuffer(found, np.int64)
-            count = self.accepted(data, starts, now)
+            found.append(now)
+            places = np.frombuffer(found, np.int64)
+            starts, lengths = places[:-1], np.diff(places)
+            count = self.accepted(data, starts, lengths)
             if count < len(starts):
-                starts, now, more = starts[:count], int(starts[count]), False
+                starts, lengths, now, more = starts[:count], lengths[:count], int(starts[count]), False
             out.start.frombytes((starts + base).tobytes())
-            lengths = np.diff(starts, append=now).tobytes()
-            out.length.frombytes(lengths)
-            out.have.frombytes(lengths)
+            out.length.frombytes(lengths.tobytes())
+            out.have.frombytes(lengths.tobytes())
             self.at = base + now
             block = min(block * 4, LARGEST_BLOCK)
 
-    def accepted(self, data: bytes, starts: NDArray[np.int64], end: int) -> int:
-        """How many of the messages of `data` that start there, one behind the other up to `end`, the decoder accepts."""
+    def accepted(self, data: bytes, starts: NDArray[np.int64], length: NDArray[np.int64]) -> int:
+        """How many of the messages of `data` that start there, one behind the other, the decoder accepts."""
         if self.decoder.by_columns and len(starts) >= FIRST_BLOCK:
             rows = np.ndarray((len(data) - self.head + 1,), f"V{self.head}", data, strides=(1,))[starts]
-            head, length = rows.view(np.uint8).reshape(len(starts), self.head), np.diff(starts, append=end)
+            head = rows.view(np.uint8).reshape(len(starts), self.head)
             count = self.decoder.accepted(Heads(head, length, length, np.full(len(starts), self.side.from_client)), self.side)
             if count is not None:
                 self.out.heads.append((len(self.out.start), head[:count]))
