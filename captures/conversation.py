@@ -105,7 +105,12 @@ class Conversation:
             return
         windows = [one.window for one in cuts]
         heads = self._heads(decoder, cuts, order, side_of, start, have, length) if decoder.by_columns and count >= FEW else None
-        known = decoder.headers(heads) if heads is not None else None
+        known = None
+        if heads is not None:
+            try:
+                known = decoder.headers(heads)
+            except Exception:  # a decoder's own mistake: messages are read one by one
+                known = None
         if known is None:
             heads = None
             known = Headers(np.zeros(count, np.uint8), np.zeros(count, np.int64), np.zeros(count, np.bool_), np.arange(count))

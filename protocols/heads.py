@@ -5,7 +5,7 @@ A protocol whose headers lie at fixed places is read a hundred times faster this
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,12 @@ class Heads:
         column = np.ascontiguousarray(self.head[rows, at:at + size]).view(code).reshape(-1)
         return column.astype(np.int64)
 
-    def rows(self, rows: Any) -> Heads:
-        """Some of the rows."""
-        return Heads(self.head[rows], self.have[rows], self.length[rows], self.client[rows])
+    def accepted(self, good: Bools, accepts: Callable[[bytes], bool]) -> int:
+        """How many of the first messages are `good`, or else accepted when asked about alone."""
+        for row in np.flatnonzero(~good).tolist():
+            if not accepts(self.head[row].tobytes()):
+                return int(row)
+        return len(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,17 @@ def test_columns_find_what_is_found_one_by_one(name: str, path: Path) -> None:
             assert pdu.header.kind is pdu.kind
 
 
+@pytest.mark.parametrize("method", ["accepted", "headers"])
+def test_a_decoder_that_fails_at_columns_is_asked_one_by_one(method: str) -> None:
+    def fails(self: Decoder, *_: Any) -> None:
+        raise ZeroDivisionError
+    capture = Capture(DATA / "kafka" / "kafka-java-4.1-produce.pcap.gz")
+    capture.index()
+    broken = type("Broken", (Kafka,), {method: fails})()
+    for stream in range(capture.streams("tcp")):
+        assert said(Conversation(capture._index, stream, [broken])) == said(Conversation(capture._index, stream, [Kafka()]))
+
+
 def values(conversation: Conversation, pdu: Pdu, field: str) -> list[Any]:
     """What a message says of a field without columns."""
     if field == "pv.op":

@@ -76,6 +76,11 @@ class Kept:
         self._start[packets] = base + np.cumsum(counts) - counts
         self._count[packets] = counts
 
+    def add_nothing(self, packets: Array) -> None:
+        """Keep that those of the packets (ascending) which were not read yet have no value."""
+        fresh = self.unread(packets)
+        self.add_codes(fresh, np.zeros(len(fresh), np.int64), np.zeros(0, np.int32))
+
     def _make_room(self, top: int) -> None:
         if top > len(self._start):
             room = max(top, len(self._start) * 2, 1024)

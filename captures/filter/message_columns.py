@@ -48,9 +48,7 @@ class MessageColumns:
         tcp = c.kind[missing] == PacketKind.TCP
         none = missing[~tcp]
         for key in keys:
-            column = keep(key)
-            fresh = column.unread(none)
-            column.add_codes(fresh, np.zeros(len(fresh), np.int64), np.zeros(0, np.int32))
+            keep(key).add_nothing(none)
         for number in np.unique(c.sd[missing[tcp]] >> 1).tolist():
             open_ = [key for key in keys if number not in self._answered.setdefault(key, set())]
             if open_:
@@ -73,11 +71,11 @@ class MessageColumns:
         for key in keys:
             self._answered[key].add(number)
             field, column = wanted.fields[key], keep(key)
-            known = self._known(conversation, messages, field) if messages is not None else None
-            if messages is None or known is None:
-                told = messages is None
-                fresh = column.unread(members) if told else members[:0]
-                column.add_codes(fresh, np.zeros(len(fresh), np.int64), np.zeros(0, np.int32))
+            if messages is None:
+                column.add_nothing(members)
+                continue
+            known = self._known(conversation, messages, field)
+            if known is None:
                 continue
             fresh = column.unread(members)
             if not known.sure.all():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import struct
 
+from protocols.cursor import Cursor
 from protocols.decoder import Message, Status, Summary
 from protocols.iggy import commands as c
 from protocols.iggy import errors, frames, vsr
@@ -24,23 +25,10 @@ TRIED_MOST = 4096
 ARROW = "←"
 
 
-class Cursor:
-    """Reads forward through `data[at:end]`; raises ValueError where bytes are missing or make no sense."""
+class Words(Cursor):
+    """What Iggy's messages are made of."""
 
-    __slots__ = ("at", "data", "end")
-
-    def __init__(self, data: bytes, at: int, end: int) -> None:
-        self.data = data
-        self.at = at
-        self.end = end
-
-    def skip(self, count: int) -> int:
-        """Step over `count` bytes; where they started."""
-        before = self.at
-        if before + count > self.end:
-            raise ValueError(f"wanted {count} bytes, had {self.end - before}")
-        self.at = before + count
-        return before
+    __slots__ = ()
 
     def u8(self) -> int:
         return self.data[self.skip(1)]
@@ -94,7 +82,7 @@ class Asked:
         return "/".join([*self.path, *([self.partition] if self.partition else [])])
 
 
-def _read(code: int, generation: int, cursor: Cursor) -> Asked:
+def _read(code: int, generation: int, cursor: Words) -> Asked:
     """What a request of `generation` says; raises nothing."""
     asked = Asked()
     try:
@@ -105,7 +93,7 @@ def _read(code: int, generation: int, cursor: Cursor) -> Asked:
     return asked
 
 
-def _lead(lead: str, generation: int, cursor: Cursor, asked: Asked) -> None:
+def _lead(lead: str, generation: int, cursor: Words, asked: Asked) -> None:
     for letter in lead:
         if letter == "L":
             if generation > 1:
@@ -129,7 +117,7 @@ def _lead(lead: str, generation: int, cursor: Cursor, asked: Asked) -> None:
             break
 
 
-def _details(code: int, generation: int, cursor: Cursor, asked: Asked) -> None:
+def _details(code: int, generation: int, cursor: Words, asked: Asked) -> None:
     say = asked.details.append
     if code == c.POLL:
         kind, value = cursor.u8(), cursor.u64()
@@ -208,7 +196,7 @@ def _old_messages(data: bytes, at: int, end: int) -> int:
     return count
 
 
-def _id(generation: int, cursor: Cursor, asked: Asked) -> None:
+def _id(generation: int, cursor: Words, asked: Asked) -> None:
     """The number that requests to create something began with before 0.6."""
     if generation < 3:
         number = cursor.u32()
@@ -216,7 +204,7 @@ def _id(generation: int, cursor: Cursor, asked: Asked) -> None:
             asked.details.append(f"as #{number}")
 
 
-def _partitioning(cursor: Cursor, asked: Asked) -> None:
+def _partitioning(cursor: Words, asked: Asked) -> None:
     kind, count = cursor.u8(), cursor.u8()
     at = cursor.skip(count)
     if kind == 2 and count == 4:
@@ -240,7 +228,7 @@ def _asked(message: Message) -> Asked:
     data, start, end = message.data, message.start, message.end
     open_question = note.code in frames.TELLING and len(note.session.generations) > 1 and end - start <= TRIED_MOST
     generation = layout_for(note.session, note.code, True, data, start + 8, end, open_question and message.complete)[0]
-    return _read(note.code, generation, Cursor(data, start + 8, end))
+    return _read(note.code, generation, Words(data, start + 8, end))
 
 
 def request(message: Message) -> Summary:
@@ -268,10 +256,10 @@ def reply(message: Message) -> Summary:
     op = peer.header.op if peer is not None else ""
     number = str(peer.header.context.number) if peer is not None else str(note.number)
     asked = _asked(peer) if peer is not None and peer.end - peer.start >= 8 else Asked()
-    return _outcome(op, asked, code, note.session.generation, status, Cursor(data, start + 8, message.end), number, message.complete)
+    return _outcome(op, asked, code, note.session.generation, status, Words(data, start + 8, message.end), number, message.complete)
 
 
-def _outcome(op: str, asked: Asked, code: int | None, generation: int, status: int, cursor: Cursor, number: str, complete: bool) -> Summary:
+def _outcome(op: str, asked: Asked, code: int | None, generation: int, status: int, cursor: Words, number: str, complete: bool) -> Summary:
     """The words for a reply with `status`, whose payload, in the layout of `generation`, the cursor stands at."""
     found = errors.error(status)
     place = "/".join(asked.path)[:SHOWN] + (f" p{asked.partition}" if asked.partition else "")
@@ -288,7 +276,7 @@ def _outcome(op: str, asked: Asked, code: int | None, generation: int, status: i
 _LISTS = frozenset({c.CLIENTS, c.USERS, c.TOKENS, c.STREAMS, c.TOPICS, c.GROUPS})
 
 
-def _result(code: int | None, generation: int, cursor: Cursor, complete: bool) -> str:
+def _result(code: int | None, generation: int, cursor: Words, complete: bool) -> str:
     """What a reply brought, in a few words."""
     size = cursor.end - cursor.at
     if not size and complete:
@@ -318,7 +306,7 @@ def _result(code: int | None, generation: int, cursor: Cursor, complete: bool) -
     return sized(size)
 
 
-def _polled(cursor: Cursor, generation: int) -> str:
+def _polled(cursor: Words, generation: int) -> str:
     """How many messages a poll brought, and their offsets."""
     partition, current, count = cursor.u32(), cursor.u64(), cursor.u32()
     words = f"p{partition} {count} {'msg' if count == 1 else 'msgs'}"
@@ -338,7 +326,7 @@ def _polled(cursor: Cursor, generation: int) -> str:
 
 def _frame_asked(message: Message) -> Asked:
     code = message.header.context.code
-    return _read(code, VSR, Cursor(message.data, message.start + vsr.HEADER, message.end))
+    return _read(code, VSR, Words(message.data, message.start + vsr.HEADER, message.end))
 
 
 def frame(message: Message) -> Summary:
@@ -357,7 +345,7 @@ def frame(message: Message) -> Summary:
     if found.command in (vsr.PREPARE, vsr.REPAIR_PREPARE, vsr.PREPARE_OK):
         op = int(_U64(data, start + (160 if found.command == vsr.PREPARE_OK else 176))[0])
         known = c.BY_OPERATION.get(found.operation)
-        asked = _read(known.code, VSR, Cursor(data, start + vsr.HEADER, end)) if known is not None and found.command != vsr.PREPARE_OK else Asked()
+        asked = _read(known.code, VSR, Words(data, start + vsr.HEADER, end)) if known is not None and found.command != vsr.PREPARE_OK else Asked()
         status = Status.OK if found.command == vsr.PREPARE_OK else None
         place = f" {asked.target}" if asked.target else ""
         return Summary(name, asked.target, asked.endpoint, str(op), status=status, info=f"{name} op {op} {operation}{place}")
@@ -386,4 +374,4 @@ def _frame_reply(message: Message, found: vsr.Frame) -> Summary:
     if not status and vsr.has_results(found.operation, end - at) and end - at >= 4:
         status = frames.refusal(data, at, end)
         at += 4
-    return _outcome(op, asked, code, VSR, status, Cursor(data, min(at, end), end), number, message.complete)
+    return _outcome(op, asked, code, VSR, status, Words(data, min(at, end), end), number, message.complete)

@@ -52,10 +52,9 @@ def requests(heads: Heads) -> int:
                 same &= words[left, place] & bits == words[one, place] & bits
         same[0] = True
         left = left[~same]
-    for one in left.tolist():
-        if not is_request(heads.head[one].tobytes()):
-            return int(one)
-    return len(heads)
+    good = np.ones(len(heads), np.bool_)
+    good[left] = False
+    return heads.accepted(good, is_request)
 
 
 def responses(heads: Heads, expected: Expected) -> int:

@@ -27,10 +27,7 @@ def accepted(heads: Heads) -> int:
     length, size, kind = heads.number(0, "<i4"), heads.number(SIZE, "<i4"), heads.head[:, KIND]
     good = (heads.number(12, "<i4") == t.OP_MSG) & (length >= LEAST) & (length <= t.LARGEST) & (heads.number(FLAGS, "<u4") & t.REQUIRED_UNKNOWN == 0)
     good &= (kind <= 1) & (size >= 5) & (size <= length - 21)
-    for row in np.flatnonzero(~good).tolist():
-        if not could_follow(heads.head[row].tobytes()):
-            return int(row)
-    return len(heads)
+    return heads.accepted(good, could_follow)
 
 
 def headers(heads: Heads) -> Headers | None:

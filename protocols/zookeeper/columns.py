@@ -5,8 +5,6 @@ ordinary) is judged alone. The first frame of each direction has no header and i
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,30 +18,20 @@ __all__ = ["TOLD", "headers", "known", "replies", "requests"]
 OPERATIONS = np.array(sorted(REQUESTS), np.int64)
 REPLY_HEADER = 16
 
-Bools = NDArray[np.bool_]
-
 
 def requests(heads: Heads) -> int:
     """How many of the first frames can be a client's."""
     length, xid, code = heads.number(0, ">i4"), heads.number(4, ">i4"), heads.number(8, ">i4")
     place = np.minimum(OPERATIONS.searchsorted(code), len(OPERATIONS) - 1)
     good = (length >= 8) & (length <= MOST - 4) & (xid > -16) & (xid != t.NOTIFICATION) & (xid < COMMON_XIDS) & (OPERATIONS[place] == code)
-    return _first_bad(heads, good, request_like)
+    return heads.accepted(good, request_like)
 
 
 def replies(heads: Heads) -> int:
     """How many of the first frames can be a server's."""
     length, xid, zxid, code = heads.number(0, ">i4"), heads.number(4, ">i4"), heads.number(8, ">i8"), heads.number(16, ">i4")
     good = (length >= REPLY_HEADER) & (length <= MOST - 4) & (xid > -16) & (zxid >= -1) & (code > -200) & (code <= 0)
-    return _first_bad(heads, good, reply_like)
-
-
-def _first_bad(heads: Heads, good: Bools, accepts: Callable[[bytes], bool]) -> int:
-    """The first frame that is neither good nor accepted."""
-    for row in np.flatnonzero(~good).tolist():
-        if not accepts(heads.head[row].tobytes()):
-            return int(row)
-    return len(heads)
+    return heads.accepted(good, reply_like)
 
 
 def headers(heads: Heads) -> Headers | None:

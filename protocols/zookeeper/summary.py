@@ -7,6 +7,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from protocols.cursor import Cursor
 from protocols.decoder import Message, Status, Summary
 from protocols.zookeeper import tables as t
 from protocols.zookeeper import words
@@ -17,23 +18,10 @@ SHOWN_STEPS = 3
 SHOWN = 200
 
 
-class Cursor:
-    """Reads forward through `data[at:end]`; raises ValueError where bytes are missing or lengths make no sense."""
+class Jute(Cursor):
+    """What ZooKeeper's records are made of."""
 
-    __slots__ = ("at", "data", "end")
-
-    def __init__(self, data: bytes, at: int, end: int) -> None:
-        self.data = data
-        self.at = at
-        self.end = end
-
-    def skip(self, count: int) -> int:
-        """Step over `count` bytes; where they started."""
-        before = self.at
-        if count < 0 or before + count > self.end:
-            raise ValueError(f"wanted {count} bytes, had {self.end - before}")
-        self.at = before + count
-        return before
+    __slots__ = ()
 
     def bool(self) -> bool:
         return self.data[self.skip(1)] != 0
@@ -83,7 +71,7 @@ def endpoint(path: str) -> str:
 
 def request(message: Message) -> Summary:
     """The words for a request with its header."""
-    cursor = Cursor(message.data, message.start + 4, message.end)
+    cursor = Jute(message.data, message.start + 4, message.end)
     try:
         xid, code = cursor.i32(), cursor.i32()
     except ValueError:
@@ -101,7 +89,7 @@ def request(message: Message) -> Summary:
 
 def request_path(message: Message) -> str:
     """What a request works on, as `Summary.target` says it; "" where its bytes do not tell."""
-    cursor = Cursor(message.data, message.start + 8, message.end)
+    cursor = Jute(message.data, message.start + 8, message.end)
     try:
         code = cursor.i32()
         if code in (t.MULTI, t.MULTI_READ):
@@ -119,7 +107,7 @@ _PATH_FIRST = frozenset({*_CREATES, *_READS, t.DELETE, t.SET_DATA, t.GET_ACL, t.
                          t.GET_EPHEMERALS, t.GET_ALL_CHILDREN_NUMBER, t.ADD_WATCH})
 
 
-def _request(code: int, c: Cursor) -> tuple[str, str]:
+def _request(code: int, c: Jute) -> tuple[str, str]:
     """What the operation works on, and its other arguments in a few words."""
     if code in _PATH_FIRST:
         return c.text(), _arguments(code, c)
@@ -140,7 +128,7 @@ def _request(code: int, c: Cursor) -> tuple[str, str]:
     return "", ""
 
 
-def _arguments(code: int, c: Cursor) -> str:
+def _arguments(code: int, c: Jute) -> str:
     if code in _CREATES:
         size = c.blob()
         c.vector(c.acl)
@@ -168,7 +156,7 @@ def _expected(version: int) -> str:
     return "any" if version == -1 else str(version)
 
 
-def _multi(c: Cursor) -> tuple[str, str]:
+def _multi(c: Jute) -> tuple[str, str]:
     """The first path of a transaction " +n" more operations, and the first few operations by name."""
     first, count = "", 0
     shown: list[str] = []
@@ -195,7 +183,7 @@ def _multi(c: Cursor) -> tuple[str, str]:
 
 def reply(message: Message) -> Summary:
     """The words for a reply with its header; the operation is the request's."""
-    c = Cursor(message.data, message.start + 4, message.end)
+    c = Jute(message.data, message.start + 4, message.end)
     try:
         xid, zxid, code = c.i32(), c.i64(), c.i32()
     except ValueError:
@@ -227,7 +215,7 @@ def _code(peer: Message | None) -> int | None:
     return int(_I32(peer.data, peer.start + 8)[0])
 
 
-def _reply(asked: int, path: str, c: Cursor, code: int) -> tuple[int, str]:
+def _reply(asked: int, path: str, c: Jute, code: int) -> tuple[int, str]:
     """The error that counts (a multi's first) and the result in a few words; `path` is what was asked for."""
     if asked in (t.MULTI, t.MULTI_READ):
         return _results(c)
@@ -259,7 +247,7 @@ def _reply(asked: int, path: str, c: Cursor, code: int) -> tuple[int, str]:
     return code, ""
 
 
-def _results(c: Cursor) -> tuple[int, str]:
+def _results(c: Jute) -> tuple[int, str]:
     """The first error of a transaction's results (those before it are 0, "rolled back", those behind it -2, "not tried"), and how many there are."""
     failed, count, at_fault = 0, 0, 0
     while c.at < c.end:
@@ -284,7 +272,7 @@ def _results(c: Cursor) -> tuple[int, str]:
 
 def event(message: Message) -> Summary:
     """The words for a watch event."""
-    c = Cursor(message.data, message.start + 8, message.end)
+    c = Jute(message.data, message.start + 8, message.end)
     try:
         zxid = c.i64()
         c.skip(4)
@@ -299,7 +287,7 @@ def event(message: Message) -> Summary:
 
 def connect_request(message: Message) -> Summary:
     """The words for a ConnectRequest."""
-    c = Cursor(message.data, message.start + 16, message.end)
+    c = Jute(message.data, message.start + 16, message.end)
     words = ["connect"]
     try:
         words.append(f"timeout={c.i32()} ms")
@@ -315,7 +303,7 @@ def connect_request(message: Message) -> Summary:
 
 def connect_response(message: Message) -> Summary:
     """The words for a ConnectResponse; a time-out of 0 says that the session has expired."""
-    c = Cursor(message.data, message.start + 8, message.end)
+    c = Jute(message.data, message.start + 8, message.end)
     name = "createSession" if message.header.key == "createSession" else "connect"
     try:
         timeout, session = c.i32(), c.i64() & 0xFFFFFFFFFFFFFFFF
