@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from protocols import decoder, fields, records
+from protocols import decoder
 from protocols.decoder import *  # noqa: F403
-from protocols.fields import *  # noqa: F403
-from protocols.records import *  # noqa: F403
+from protocols.engine import fields, records
+from protocols.engine.fields import *  # noqa: F403
+from protocols.engine.records import *  # noqa: F403
 
 if TYPE_CHECKING:
     from captures.capture import Capture
@@ -30,5 +31,5 @@ def __getattr__(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    from tui.cli import main
+    from tui.command.cli import main
     sys.exit(main())

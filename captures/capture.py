@@ -14,18 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from captures import packets, rows
-from captures.columns import Columns, PacketKind
-from captures.conversation import Conversation
-from captures.errors import CaptureError
-from captures.files import open_source
-from captures.follow import Follow
-from captures.index import Index
-from captures.interface import Interface
-from captures.model import Packet, Row, Stream
-from captures.tcp_analysis import TcpAnalysis
+from captures.file.errors import CaptureError
+from captures.file.interface import Interface
+from captures.file.opening import open_source
+from captures.index.columns import Columns, PacketKind
+from captures.index.index import Index
+from captures.messages.conversation import Conversation
+from captures.packet import packets, rows
+from captures.packet.model import Packet, Row, Stream
+from captures.stream.follow import Follow
+from captures.stream.tcp_analysis import TcpAnalysis
 from protocols.decoder import Decoder
-from protocols.lower import Lower
+from protocols.lower.facts import Lower
 from protocols.registry import Registry
 
 __all__ = ["Capture", "CaptureError"]
@@ -36,7 +36,7 @@ PATIENCE = 0.02
 """Without `wait`, a stream of at most SMALL_STREAM packets is read at once, as long as not more than PATIENCE seconds went by so in a tenth of a second."""
 
 
-class Read:
+class StreamState:
     """A TCP stream as read so far: its analysis and its messages."""
 
     __slots__ = ("analysis", "conversation", "packets", "seen")
@@ -58,7 +58,7 @@ class Capture:
         self._index = Index(self.source)
         self.registry = registry or Registry()
         self._forced: dict[tuple[str, int], Decoder] = {}
-        self._streams: OrderedDict[int, Read] = OrderedDict()
+        self._streams: OrderedDict[int, StreamState] = OrderedDict()
         self._kept = 0
         self._lock = threading.RLock()
         self._wanted: list[int] = []
@@ -83,7 +83,7 @@ class Capture:
 
     @property
     def columns(self) -> Columns:
-        """The packet index; see `captures.columns` for what holds while it grows."""
+        """The packet index; see `captures.index.columns` for what holds while it grows."""
         return self._index.columns
 
     @property
@@ -238,13 +238,13 @@ class Capture:
         source, destination = rows.ends(self._index, int(c.kind[i]), int(c.sd[i]))
         return row._replace(source=source, destination=destination)
 
-    def _lower(self, i: int, read: Read | None) -> Lower:
+    def _lower(self, i: int, read: StreamState | None) -> Lower:
         return packets.lower(self._index, i, read.analysis.facts(i) if read else None)
 
-    def _read(self, i: int, wait: bool) -> Read | None:
+    def _read(self, i: int, wait: bool) -> StreamState | None:
         return self._stream(int(self._index.columns.sd[i]) >> 1, i, wait)
 
-    def _stream(self, number: int, i: int, wait: bool) -> Read | None:
+    def _stream(self, number: int, i: int, wait: bool) -> StreamState | None:
         """The stream, read at least as far as packet `i`."""
         read = self._streams.get(number)
         if read is not None and self._fresh(read, number, i):
@@ -264,7 +264,7 @@ class Capture:
         self._ask(number)
         return None
 
-    def _fresh(self, read: Read, number: int, i: int) -> bool:
+    def _fresh(self, read: StreamState, number: int, i: int) -> bool:
         if read.seen == len(self) or (not self.complete and i < read.seen):
             return True
         if self.complete and read.packets == len(self._index.packets_of("tcp", number)):
@@ -279,7 +279,7 @@ class Capture:
             self._spent = since, spent = now, 0.0
         return spent < PATIENCE and len(self._index.packets_of("tcp", number)) <= SMALL_STREAM
 
-    def _make(self, number: int, i: int) -> Read:
+    def _make(self, number: int, i: int) -> StreamState:
         read = self._streams.get(number)
         if read is not None and self._fresh(read, number, i):
             self._streams.move_to_end(number)
@@ -289,7 +289,7 @@ class Capture:
         table = self._index.tcp.ends(number)
         forced = next((self._forced[key] for _, port in table if (key := ("tcp", port)) in self._forced), None)
         conversation = Conversation(self._index, number, self._load(), forced)
-        read = Read(TcpAnalysis(self._index, number), conversation, members, seen)
+        read = StreamState(TcpAnalysis(self._index, number), conversation, members, seen)
         old = self._streams.pop(number, None)
         self._streams[number] = read
         self._kept += len(conversation.pdus) - (len(old.conversation.pdus) if old else 0)
@@ -314,7 +314,7 @@ class Capture:
     def _load(self) -> list[Decoder]:
         """All decoders; the first call loads them, and the dissectors."""
         if not self._warm.is_set():
-            from protocols import link  # noqa: F401
+            from protocols.lower import link  # noqa: F401
 
             with self._lock:
                 self.registry.decoders()

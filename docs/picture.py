@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from captures.capture import Capture
-from tui.app import ProtoviewApp
-from tui.cli import demo
+from tui.app.app import ProtoviewApp
+from tui.command.cli import demo
 
 FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 

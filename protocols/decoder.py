@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from protocols.heads import Headers, Heads, Known
+    from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 
-__all__ = ["CLAIM", "MORE", "REFUSED", "TO_END", "Decoder", "Framing", "Header", "Kind", "Match", "Message", "Opening", "Side", "Skims", "Status",
+__all__ = ["CLAIM", "MORE", "REFUSED", "TO_END", "Decoder", "Framing", "Header", "Kind", "Match", "MessageBytes", "Opening", "Side", "Skims", "Status",
            "Summary", "View"]
 
 CLAIM = 50
@@ -132,7 +132,7 @@ class View:
 
 
 @dataclass(slots=True)
-class Message:
+class MessageBytes:
     """One message as `describe` and `dissect` see it: `data[start:end]` in byte view `view`.
 
     `length` is what the message declares; `end - start` is less when its stream or the capture cuts it off. `peer` is the message
@@ -146,12 +146,12 @@ class Message:
     header: Header
     from_client: bool
     view: int = 0
-    find_peer: Callable[[], Message | None] = lambda: None
+    find_peer: Callable[[], MessageBytes | None] = lambda: None
     views: list[View] = field(default_factory=list)
     first_view: int = 1
 
     @property
-    def peer(self) -> Message | None:
+    def peer(self) -> MessageBytes | None:
         return self.find_peer()
 
     @property
@@ -257,15 +257,15 @@ class Decoder:
         """Kind, key and operation of the message `data[start:end]` (`data` may hold only the message's first `header_bytes`)."""
         raise NotImplementedError
 
-    def accepted(self, heads: Heads, side: Side) -> int | None:
+    def accepted(self, heads: MessageHeads, side: Side) -> int | None:
         """How many of the first messages of one direction, one behind the other, `accepts` would take; None: ask it one by one."""
         return None
 
-    def headers(self, heads: Heads) -> Headers | None:
+    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
         """What `header` says of all messages of a connection (in order of completion); None: read them one by one."""
         return None
 
-    def known(self, name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+    def known(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
         """What the heads tell of a field of `heads_tell`, exactly as `dissect` would yield it. `peer` has the row of the message that each one is
         paired with, or -1."""
         raise NotImplementedError
@@ -279,19 +279,19 @@ class Decoder:
         """What a message holds one of, of which a field of `verbatim` may have values that are not in these bytes (but in compressed ones)."""
         return ()
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         """The words for a message. A response's operation and target may be left to its request."""
         raise NotImplementedError
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         """The fields below the protocol's node; with every byte of the message in one of them."""
         raise NotImplementedError
 
-    def skim(self, message: Message, names: frozenset[str]) -> Sequence[Field]:
+    def skim(self, message: MessageBytes, names: frozenset[str]) -> Sequence[Field]:
         """The fields with these filter names: those that a walk of the tree would meet, in its order, perhaps with others between or below them.
         The lines that they make in the tree are not asked for."""
         return self.dissect(message)
 
-    def skims(self, names: tuple[str, ...], heads: Heads, peer: NDArray[np.int64]) -> Skims | None:
+    def skims(self, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64]) -> Skims | None:
         """How the values of fields are read out of many messages; None: ask `skim` for each. `peer` as for `known`."""
         return None

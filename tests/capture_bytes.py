@@ -8,7 +8,7 @@ from struct import pack
 
 import numpy as np
 
-from captures.files import Records, Source, open_source
+from captures.file.opening import Records, Source, open_source
 
 
 @dataclass(frozen=True)

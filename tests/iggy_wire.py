@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import xxhash
 
-from protocols.decoder import Header, Kind, Message, Side
-from protocols.fields import Field, walk
+from protocols.decoder import Header, Kind, MessageBytes, Side
+from protocols.engine.fields import Field, walk
 from protocols.iggy.decoder import Iggy
 
 NOW = 1_700_000_000_000_000
@@ -152,13 +152,13 @@ class Wire:
         self.decoder = Iggy()
         self.session = self.decoder.session()
         self.opening = opening
-        self.waiting: dict[object, list[Message]] = {}
+        self.waiting: dict[object, list[MessageBytes]] = {}
 
-    def _add(self, data: bytes, from_client: bool, whole: int | None) -> Message:
+    def _add(self, data: bytes, from_client: bool, whole: int | None) -> MessageBytes:
         side = Side(from_client, True, self.opening[0] if self.opening else data, b"")
         header: Header = self.decoder.header(data, 0, min(len(data), 4096), side, self.session)
-        peers: list[Message | None] = [None]
-        made = Message(data, 0, len(data), len(data) if whole is None else whole, header, from_client, find_peer=lambda: peers[0])
+        peers: list[MessageBytes | None] = [None]
+        made = MessageBytes(data, 0, len(data), len(data) if whole is None else whole, header, from_client, find_peer=lambda: peers[0])
         made.views.clear()
         if header.kind in (Kind.REQUEST, Kind.ONEWAY):
             self.waiting.setdefault(header.key, []).append(made)
@@ -166,16 +166,16 @@ class Wire:
             peers[0] = self.waiting[header.key].pop(0)
         return made
 
-    def client(self, data: bytes, whole: int | None = None) -> Message:
+    def client(self, data: bytes, whole: int | None = None) -> MessageBytes:
         return self._add(data, True, whole)
 
-    def server(self, data: bytes, whole: int | None = None) -> Message:
+    def server(self, data: bytes, whole: int | None = None) -> MessageBytes:
         return self._add(data, False, whole)
 
-    def tree(self, one: Message) -> Sequence[Field]:
+    def tree(self, one: MessageBytes) -> Sequence[Field]:
         return self.decoder.dissect(one)
 
-    def info(self, one: Message) -> str:
+    def info(self, one: MessageBytes) -> str:
         return self.decoder.describe(one).info
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import google_crc32c
 
-from captures.conversation import Conversation
-from captures.files import open_source
-from captures.index import Index
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.messages.conversation import Conversation
 from protocols import kafka
-from protocols.decoder import Kind, Message, Side
-from protocols.fields import Field
+from protocols.decoder import Kind, MessageBytes, Side
+from protocols.engine.fields import Field
 from protocols.kafka.decoder import Kafka
 
 KAFKA = Kafka()
@@ -64,15 +64,15 @@ def response_frame(body: bytes, correlation: int = 7, header: int = 0) -> bytes:
     return framed(struct.pack(">i", correlation) + b"\0" * header + body)
 
 
-def message(data: bytes, from_client: bool = True, peer: Message | None = None, session: Any = None, have: int | None = None) -> Message:
+def message(data: bytes, from_client: bool = True, peer: MessageBytes | None = None, session: Any = None, have: int | None = None) -> MessageBytes:
     """A frame as a message; `have` bytes of it when it is cut."""
     have = len(data) if have is None else have
     side = Side(from_client, True, data[:4096], b"")
     header = KAFKA.header(data[:have], 0, have, side, session or KAFKA.session())
-    return Message(data[:have], 0, have, len(data), header, from_client, find_peer=lambda: peer)
+    return MessageBytes(data[:have], 0, have, len(data), header, from_client, find_peer=lambda: peer)
 
 
-def exchange(request: bytes, response: bytes) -> tuple[Message, Message]:
+def exchange(request: bytes, response: bytes) -> tuple[MessageBytes, MessageBytes]:
     asked = message(request)
     answered = message(response, False, asked)
     return asked, answered
@@ -287,12 +287,12 @@ def conversations(name: str) -> list[Conversation]:
     return conversations_of(capture_file(name))
 
 
-def messages(name: str) -> Iterator[tuple[Any, Message]]:
+def messages(name: str) -> Iterator[tuple[Any, MessageBytes]]:
     """(PDU, message) of every Kafka message of a recording."""
     for conversation in conversations(name):
         for pdu in conversation.pdus:
             yield pdu, conversation.message(pdu)
 
 
-def requests(name: str) -> Iterator[tuple[Any, Message]]:
+def requests(name: str) -> Iterator[tuple[Any, MessageBytes]]:
     return ((pdu, one) for pdu, one in messages(name) if pdu.header.kind in (Kind.REQUEST, Kind.ONEWAY))

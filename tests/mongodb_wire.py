@@ -7,8 +7,8 @@ from typing import Any
 
 import bson
 
-from protocols.decoder import Message, Side
-from protocols.fields import Field, walk
+from protocols.decoder import MessageBytes, Side
+from protocols.engine.fields import Field, walk
 from protocols.mongodb.decoder import MongoDB
 
 MONGO = MongoDB()
@@ -37,19 +37,19 @@ WRITE_ERROR = bytes.fromhex(  # M6, an error in a reply that is ok
 EXAMPLES = (REPLY, INSERT, COMPRESSED, QUERY, LEGACY_REPLY, WRITE_ERROR)
 
 
-def message(data: bytes, from_client: bool = True, peer: Message | None = None, session: Any = None) -> Message:
+def message(data: bytes, from_client: bool = True, peer: MessageBytes | None = None, session: Any = None) -> MessageBytes:
     """A whole message as the middle floor hands it to the decoder."""
     header = MONGO.header(data, 0, len(data), CLIENT if from_client else SERVER, session or MONGO.session())
     length = struct.unpack_from("<i", data)[0] if len(data) >= 4 else 16
-    return Message(data, 0, len(data), length, header, from_client, find_peer=lambda: peer)
+    return MessageBytes(data, 0, len(data), length, header, from_client, find_peer=lambda: peer)
 
 
-def dissect(data: bytes, from_client: bool = True, peer: Message | None = None) -> tuple[list[Field], Message]:
+def dissect(data: bytes, from_client: bool = True, peer: MessageBytes | None = None) -> tuple[list[Field], MessageBytes]:
     one = message(data, from_client, peer)
     return list(MONGO.dissect(one)), one
 
 
-def meaning(one: Message) -> dict[str, Any]:
+def meaning(one: MessageBytes) -> dict[str, Any]:
     """The generated fields of a message by name, without `mongo.`; the first of a name."""
     group = next(node for node in MONGO.dissect(one) if node.name == "mongo.meaning")
     return {node.name.removeprefix("mongo."): node.value for node in reversed(group.fields)}

@@ -8,8 +8,8 @@ from struct import pack
 
 from capture_bytes import Sent, pcap
 
-from captures.files import open_source
-from captures.index import Index
+from captures.file.opening import open_source
+from captures.index.index import Index
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 A, B = "10.0.0.1", "10.0.0.2"

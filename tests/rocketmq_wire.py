@@ -5,8 +5,8 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 
-from protocols.decoder import Header, Message, Side
-from protocols.fields import Field, walk
+from protocols.decoder import Header, MessageBytes, Side
+from protocols.engine.fields import Field, walk
 from protocols.rocketmq.decoder import RocketMQ
 
 V533 = 479
@@ -71,13 +71,13 @@ class Exchange:
             self.request.find_peer = lambda: self.response
             self.response.find_peer = lambda: self.request
 
-    def _message(self, data: bytes, client: bool, cut: int) -> Message:
+    def _message(self, data: bytes, client: bool, cut: int) -> MessageBytes:
         length = len(data) + cut
         header = self.decoder.header(data, 0, len(data), SIDES[client], None) if data else Header(kind=None)  # type: ignore[arg-type]
-        return Message(data, 0, len(data), length, header, client)
+        return MessageBytes(data, 0, len(data), length, header, client)
 
 
-def dissect(data: bytes, request: bytes = b"", cut: int = 0) -> tuple[list[Field], Message]:
+def dissect(data: bytes, request: bytes = b"", cut: int = 0) -> tuple[list[Field], MessageBytes]:
     """The fields of one frame, the answer to `request` if that is given."""
     one = Exchange(request, data, cut) if request else Exchange(data, b"", cut)
     message = one.response if request else one.request

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from captures.columns import LAYOUT
-from protocols.decoder import MORE, REFUSED, TO_END, Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Status, Summary
-from protocols.fields import Field, raw
-from protocols.lower import Datagram
+from captures.index.columns import LAYOUT
+from protocols.decoder import MORE, REFUSED, TO_END, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary
+from protocols.engine.fields import Field, raw
+from protocols.lower.facts import Datagram
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 FRAME_HEAD = 54
@@ -107,7 +107,7 @@ class Toy(Decoder):
         key = int.from_bytes(data[start + 6:start + 8], "big") if end - start >= 8 else None
         return Header(KINDS[data[start + 4]], key, f"op{key}")
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         head = message.data[message.start:message.end]
         if message.header.kind is Kind.RESPONSE:
             bad = len(head) > 8 and head[8] != 0
@@ -115,7 +115,7 @@ class Toy(Decoder):
             return Summary(status=status, code=head[8] if len(head) > 8 else None, error="Bad" if bad else "", info="response")
         return Summary(op=message.header.op, target="/t", endpoint="/t", id=str(message.header.key), info=str(message.header.kind))
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         return [raw(message.data, message.start, message.end, message.view)]
 
 
@@ -160,8 +160,8 @@ class Lines(Decoder):
     def header(self, data: bytes, start: int, end: int, side: Side, session: Any) -> Header:
         return Header(Kind.REQUEST if data[start] == ord("Q") else Kind.RESPONSE)
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         return Summary(op="ask" if message.header.kind is Kind.REQUEST else "", info="line")
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         return [raw(message.data, message.start, message.end, message.view)]

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tui import cli
+from tui.command import cli
 
 ROOT = Path(__file__).parent.parent
 DEMO = str(cli.demo())
@@ -39,7 +39,8 @@ def started(*arguments: object, **more) -> subprocess.Popen:
 
 def loaded_by(*arguments: str) -> set[str]:
     """The top-level modules in memory after a run."""
-    program = f"import sys\nfrom tui.cli import main\ntry: main({list(arguments)!r})\nexcept SystemExit: pass\nprint(*sys.modules, sep='\\n', file=sys.stderr)"
+    program = (f"import sys\nfrom tui.command.cli import main\ntry: main({list(arguments)!r})\nexcept SystemExit: pass\n"
+               "print(*sys.modules, sep='\\n', file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stderr.split())
 
@@ -51,7 +52,7 @@ def test_help_and_version_load_nothing_heavy(option):
 
 def test_info_loads_no_decoder_and_no_screen():
     loaded = loaded_by("--info", DEMO)
-    assert "captures.index" in loaded
+    assert "captures.index.index" in loaded
     assert not {"textual", "dpkt", "captures.capture", "protocols.registry", "protocols.zookeeper.decoder"} & loaded
 
 
@@ -72,7 +73,7 @@ def test_the_file_may_be_given_as_to_tshark(run):
 def test_a_terminal_gets_the_screens(run, monkeypatch):
     opened = []
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("tui.app.run", lambda capture, *, mouse: opened.append((capture.path, mouse)) or 0)
+    monkeypatch.setattr("tui.app.app.run", lambda capture, *, mouse: opened.append((capture.path, mouse)) or 0)
     assert run(DEMO).status == 0 and run("--demo", "--no-mouse").status == 0
     assert opened == [(Path(DEMO), True), (Path(DEMO), False)]
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_in import ACK, FIN, FRAME_HEAD, SYN, Lines, Ordered, Segment, StandIn, Toy, line, toy
 
-from captures.conversation import Conversation, Pdu
-from protocols.decoder import Decoder, Header, Kind, Message, Side, Status, Summary
-from protocols.lower import Datagram
+from captures.messages.conversation import Conversation, MessageRow
+from protocols.decoder import Decoder, Header, Kind, MessageBytes, Side, Status, Summary
+from protocols.lower.facts import Datagram
 
 Q, A, ONEWAY, EVENT = 1, 2, 3, 4
 
@@ -280,7 +280,7 @@ def test_a_decoder_that_fails_is_told_and_ends_nothing() -> None:
                 header.key = []
             return header
 
-        def describe(self, message: Message) -> Summary:
+        def describe(self, message: MessageBytes) -> Summary:
             if message.header.key == 4:
                 raise KeyError("four")
             return super().describe(message)
@@ -299,7 +299,7 @@ def test_a_decoder_that_fails_is_told_and_ends_nothing() -> None:
 
 def test_what_a_decoder_says_can_not_steer_the_terminal() -> None:
     class Rude(Toy):
-        def describe(self, message: Message) -> Summary:
+        def describe(self, message: MessageBytes) -> Summary:
             return Summary("op", info="a\x1b[2J\nb é")
 
     talk = Talk()
@@ -386,7 +386,7 @@ def test_any_bytes_are_read_without_an_exception(parts: list[tuple[int, int, byt
         return
     conversation = Conversation(StandIn(segments), 0, [kind()], kind())  # type: ignore[arg-type]
     for pdu in conversation.pdus:
-        assert isinstance(pdu, Pdu)
+        assert isinstance(pdu, MessageRow)
         assert pdu.peer is None or pdu.peer.peer == pdu
         conversation.summary(pdu)
         conversation.severity(pdu)

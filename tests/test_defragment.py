@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packet_bytes import A6, B6, IP6, MORE, A, B, ethernet, indexed, ip4, ip6, streams, tcp, udp
 
-from captures import defragment
-from captures.index import Index
+from captures.index import defragment
+from captures.index.index import Index
 
 DATA = bytes(range(64))
 WHOLE = udp(4000, 53, DATA)

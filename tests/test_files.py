@@ -12,9 +12,9 @@ from capture_bytes import Got, Sent, block, enhanced, interface, old, options, p
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from captures.errors import CaptureError
-from captures.files import open_source
-from captures.interface import Interface
+from captures.file.errors import CaptureError
+from captures.file.interface import Interface
+from captures.file.opening import open_source
 
 SECOND = 1_700_000_000
 PACKETS = [Sent(SECOND * 10**6 + 5, b"first"), Sent(SECOND * 10**6 + 999_999, b""), Sent(SECOND * 10**6 + 2_000_000, b"third packet", 1514)]

@@ -16,9 +16,9 @@ from capture_bytes import Sent, enhanced, interface, pcap, read, section
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from captures import compressed
-from captures.errors import CaptureError
-from captures.files import open_source
+from captures.file import compressed
+from captures.file.errors import CaptureError
+from captures.file.opening import open_source
 
 PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress, "lz4": lz4.frame.compress}
 KINDS = list(PACK)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captures.filter import FilterError, Names, compile_filter
-from captures.filter.nodes import Arithmetic, Call, Compare, Exists, In, Junction, Literal, Name, Negative, Node, Not, Range, Reference, Slice, printed
-from captures.filter.parser import parse
+from captures.filter.language.nodes import Arithmetic, Call, Compare, Exists, In, Junction, Literal, Name, Negative, Node, Not, Range, Reference, Slice, printed
+from captures.filter.language.parser import parse
 from protocols.registry import Registry
 
 NAMES = Names(Registry(installed=False))

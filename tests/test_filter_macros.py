@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captures.filter import FilterError, Names, compile_filter
-from captures.filter.macros import expanded
-from captures.filter.nodes import printed
+from captures.filter.language.macros import expanded
+from captures.filter.language.nodes import printed
 from protocols.registry import Registry
-from tui.completion import complete
-from tui.macro_file import MacroFile
-from tui.sample import Sample
+from tui.command.macro_file import MacroFile
+from tui.filter.completion import complete
+from tui.filter.value_sample import Sample
 
 ROOT = Path(__file__).parent.parent
 MIXED = ROOT / "tests" / "data" / "filter" / "mixed.pcap"

@@ -14,9 +14,10 @@ from mongodb_wire import op_msg
 from packet_bytes import ACK, SYN, between, tcp, write
 
 from captures.capture import Capture
-from captures.filter import FilterError, FilterRun, Names, compile_filter, store
-from captures.filter.reading import Reader
-from protocols.fields import Field, walk
+from captures.filter import FilterError, FilterRun, Names, compile_filter
+from captures.filter.run.reading import Reader
+from captures.messages import store
+from protocols.engine.fields import Field, walk
 
 MIXED = Path(__file__).parent / "data" / "filter" / "mixed.pcap"
 API_VERSIONS, METADATA = 18, 3

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from captures.capture import Capture
-from captures.errors import CaptureError
-from captures.filter import Filter, FilterError, FilterRun, Names, compile_filter, store, watch
-from captures.filter.indexed import Block, Verdict
-from captures.filter.reading import Reader
-from captures.filter.regex import compiled
+from captures.file.errors import CaptureError
+from captures.filter import Filter, FilterError, FilterRun, Names, compile_filter
+from captures.filter.compile.regex import compiled
+from captures.filter.run import watch
+from captures.filter.run.by_index import Block, Ternary
+from captures.filter.run.reading import Reader
+from captures.messages import store
 
 DATA = Path(__file__).parent / "data" / "filter"
 GOLDEN = [tuple(line.split("\t")) for line in (DATA / "tshark.txt").read_text().splitlines() if not line.startswith("#")]
@@ -61,7 +63,7 @@ INDEXED = ("tcp.port", "tcp.len", "tcp.flags", "tcp.stream", "udp.port", "ip.add
 @pytest.mark.parametrize("text", [text for text, expected in GOLDEN if expected != "refused" and ("." not in text or any(one in text for one in INDEXED))][::2])
 def test_columns_and_trees_give_the_same_answer(mixed: Capture, names: Names, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = shown(mixed, names, text)
-    monkeypatch.setattr(Block, "judge", lambda self, logic: Verdict(np.zeros(self.count, np.bool_), np.ones(self.count, np.bool_)))
+    monkeypatch.setattr(Block, "evaluate", lambda self, logic: Ternary(np.zeros(self.count, np.bool_), np.ones(self.count, np.bool_)))
     assert shown(mixed, names, text) == fast
 
 
@@ -171,7 +173,7 @@ def test_not_a_message_shows_packets_without_messages_too(mixed: Capture, names:
     ('zookeeper.path contains "a"', "zookeeper.path", lambda v: "a" in v), ("zookeeper.path", "zookeeper.path", lambda v: True),
 ])
 def test_a_field_of_a_message_agrees_with_the_tree(mixed: Capture, names: Names, text: str, name: str, test: object) -> None:
-    from protocols.fields import walk
+    from protocols.engine.fields import walk
     expected = [i + 1 for i in range(len(mixed)) if any(node.name == name and not node.absent and test(node.value) for node in walk(mixed.packet(i).layers))]  # type: ignore[operator]
     assert expected
     assert shown(mixed, names, text) == expected

@@ -18,11 +18,13 @@ from terminal import ROOT, Terminal
 from test_tui_screens import Session
 
 from captures.capture import Capture
-from captures.errors import CaptureError
-from captures.filter import FilterRun, Names, compile_filter, serving, watch
-from captures.filter.process import FilterProcess
-from tui.app import ProtoviewApp
-from tui.worker import Worker
+from captures.file.errors import CaptureError
+from captures.filter import FilterRun, Names, compile_filter
+from captures.filter.parallel import child
+from captures.filter.parallel.pool import FilterPool
+from captures.filter.run import watch
+from tui.app.app import ProtoviewApp
+from tui.app.worker import Worker
 
 DATA = Path(__file__).parent / "data"
 MIXED = DATA / "filter" / "mixed.pcap"
@@ -33,17 +35,17 @@ SERVING = """
 import sys, time
 from captures import filter as filters
 from captures.capture import Capture
-from captures.filter import serving
-from captures.filter.process import FilterProcess
+from captures.filter.parallel import child
+from captures.filter.parallel.pool import FilterPool
 class Endless(filters.FilterRun):
     def __iter__(self):
         yield from super().__iter__()
         while True: pass
-if sys.argv[2] == "busy": serving.FilterRun = Endless
+if sys.argv[2] == "busy": child.FilterRun = Endless
 capture = Capture(sys.argv[1])
 capture.index()
 names = filters.Names(capture.registry)
-process = FilterProcess(capture)
+process = FilterPool(capture)
 for packets in process.run(filters.compile_filter("zookeeper", names), names):
     if len(packets): break
 print(*process.pids, flush=True)
@@ -60,8 +62,8 @@ def capture() -> Iterator[Capture]:
 
 
 @pytest.fixture
-def process(capture: Capture) -> Iterator[FilterProcess]:
-    one = FilterProcess(capture)
+def process(capture: Capture) -> Iterator[FilterPool]:
+    one = FilterPool(capture)
     yield one
     one.close()
 
@@ -71,7 +73,7 @@ def names() -> Names:
     return Names(Capture(MIXED).registry)
 
 
-def found(process: FilterProcess, names: Names, text: str, **more: Any) -> list[int]:
+def found(process: FilterPool, names: Names, text: str, **more: Any) -> list[int]:
     return [int(i) for step in process.run(compile_filter(text, names), names, **more) for i in step]
 
 
@@ -109,7 +111,7 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     "kafka", "zookeeper || udp.port == 53", 'pv.op == "Produce"', "pv.rrt > 1ms", 'zookeeper.path contains "/"', "tcp.payload contains 00",
     "tcp.len > 0 && !kafka", 'tcp.payload matches "a.*b"', "frame.number == 7 || mongo", r'frame contains "\"" && ip.ttl in {1..128}',
     "kafka.api_key == 3 xor zookeeper"])
-def test_the_process_finds_what_a_run_here_finds(capture: Capture, process: FilterProcess, names: Names, text: str) -> None:
+def test_the_process_finds_what_a_run_here_finds(capture: Capture, process: FilterPool, names: Names, text: str) -> None:
     expected = here(capture, names, text)
     assert expected
     run = process.run(compile_filter(text, names), names)
@@ -122,7 +124,7 @@ def test_the_process_finds_what_a_run_here_finds(capture: Capture, process: Filt
     assert process.pids and run.done == run.total == len(capture)
 
 
-def test_a_part_and_the_selected_packet_are_taken_into_account(capture: Capture, process: FilterProcess, names: Names) -> None:
+def test_a_part_and_the_selected_packet_are_taken_into_account(capture: Capture, process: FilterPool, names: Names) -> None:
     whole = here(capture, names, "kafka")
     assert found(process, names, "kafka", first=whole[3]) == whole[3:]
     text, packet = "zookeeper && tcp.stream == ${tcp.stream}", here(capture, names, "zookeeper")[0]
@@ -130,19 +132,19 @@ def test_a_part_and_the_selected_packet_are_taken_into_account(capture: Capture,
     assert found(process, names, text) == []
 
 
-def test_what_the_index_answers_starts_no_process(capture: Capture, process: FilterProcess, names: Names) -> None:
+def test_what_the_index_answers_starts_no_process(capture: Capture, process: FilterPool, names: Names) -> None:
     assert found(process, names, "tcp.dstport == 9092") == here(capture, names, "tcp.dstport == 9092") != []
     assert process.pids == []
 
 
-def test_one_process_serves_many_filters(process: FilterProcess, names: Names) -> None:
+def test_one_process_serves_many_filters(process: FilterPool, names: Names) -> None:
     first = found(process, names, DECODING)
     (pid,) = process.pids
     assert found(process, names, "kafka") and found(process, names, DECODING) == first
     assert process.pids == [pid]
 
 
-def test_a_filter_longer_than_a_pipe_holds_is_served(capture: Capture, process: FilterProcess, names: Names) -> None:
+def test_a_filter_longer_than_a_pipe_holds_is_served(capture: Capture, process: FilterPool, names: Names) -> None:
     text = f"kafka.api_key in {{{', '.join(str(number) for number in range(-2_000, 15_000))}}}"
     assert len(text) > 1 << 16
     stopped = process.run(compile_filter("tcp.payload contains 00", names), names)
@@ -154,19 +156,19 @@ def test_a_filter_longer_than_a_pipe_holds_is_served(capture: Capture, process: 
 def test_compressed_captures_are_read_in_the_process(names: Names) -> None:
     capture = Capture(ERRORS)
     capture.index()
-    process = FilterProcess(capture)
+    process = FilterPool(capture)
     assert found(process, names, "zookeeper.opcode == 1") == here(capture, names, "zookeeper.opcode == 1") != []
     process.close()
     capture.close()
 
 
-def test_without_fork_filters_run_here(capture: Capture, process: FilterProcess, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_fork_filters_run_here(capture: Capture, process: FilterPool, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "fork")
     assert found(process, names, "kafka") == here(capture, names, "kafka")
     assert process.pids == []
 
 
-def test_a_fork_that_fails_leaves_no_descriptor_open(capture: Capture, process: FilterProcess, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_that_fails_leaves_no_descriptor_open(capture: Capture, process: FilterPool, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
@@ -183,7 +185,7 @@ def test_a_fork_that_fails_leaves_no_descriptor_open(capture: Capture, process: 
 
 # when another process takes over
 
-def test_decoding_as_another_protocol_replaces_the_process(capture: Capture, process: FilterProcess, names: Names) -> None:
+def test_decoding_as_another_protocol_replaces_the_process(capture: Capture, process: FilterPool, names: Names) -> None:
     assert found(process, names, "kafka && tcp.port == 9092")
     (pid,) = process.pids
     capture.decode_as("tcp", 9092, "zookeeper")
@@ -194,7 +196,7 @@ def test_decoding_as_another_protocol_replaces_the_process(capture: Capture, pro
 def test_packets_indexed_later_replace_the_process(names: Names) -> None:
     capture = Capture(ERRORS)
     capture.index()
-    index, process = capture._index, FilterProcess(capture)
+    index, process = capture._index, FilterPool(capture)
     everything = here(capture, names, DECODING)
     count, index.columns.count, index.complete = index.columns.count, 100, False     # as if it were no further yet
     assert found(process, names, DECODING) == [i for i in everything if i < 100] != []
@@ -208,7 +210,7 @@ def test_packets_indexed_later_replace_the_process(names: Names) -> None:
 
 # stopping
 
-def test_a_stopped_run_gives_nothing_more_and_the_process_takes_the_next(capture: Capture, process: FilterProcess, names: Names) -> None:
+def test_a_stopped_run_gives_nothing_more_and_the_process_takes_the_next(capture: Capture, process: FilterPool, names: Names) -> None:
     expected = here(capture, names, "kafka")
     run = process.run(compile_filter("tcp.payload contains 00", names), names)
     steps = iter(run)
@@ -220,22 +222,22 @@ def test_a_stopped_run_gives_nothing_more_and_the_process_takes_the_next(capture
     assert process.pids == [pid]
 
 
-def test_a_run_stopped_before_it_began_starts_nothing(process: FilterProcess, names: Names) -> None:
+def test_a_run_stopped_before_it_began_starts_nothing(process: FilterPool, names: Names) -> None:
     run = process.run(compile_filter(DECODING, names), names)
     run.stop()
     assert list(run) == [] and process.pids == []
 
 
-def test_a_step_without_end_gives_empty_steps_and_ends_after_a_stop(capture: Capture, process: FilterProcess, names: Names,
+def test_a_step_without_end_gives_empty_steps_and_ends_after_a_stop(capture: Capture, process: FilterPool, names: Names,
                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     class Hanging(FilterRun):
         def __iter__(self) -> Iterator[Any]:
             while True:
                 pass
 
-    monkeypatch.setattr(serving, "TICK", 0.05)
+    monkeypatch.setattr(child, "TICK", 0.05)
     with monkeypatch.context() as patch:
-        patch.setattr(serving, "FilterRun", Hanging)
+        patch.setattr(child, "FilterRun", Hanging)
         run = process.run(compile_filter("kafka", names), names)
         steps = iter(run)
         assert [len(next(steps)) for _ in range(4)] == [0, 0, 0, 0] and run.done == 0
@@ -247,7 +249,7 @@ def test_a_step_without_end_gives_empty_steps_and_ends_after_a_stop(capture: Cap
     assert process.pids != [pid]
 
 
-def test_a_pattern_without_end_ends_the_filter_and_not_the_process(capture: Capture, process: FilterProcess, names: Names,
+def test_a_pattern_without_end_ends_the_filter_and_not_the_process(capture: Capture, process: FilterPool, names: Names,
                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "LIMIT", 0.05)
     with pytest.raises(CaptureError, match=r'the pattern "\(\.\|\.\.\)\+.*" takes too long on a value: given up after \d+ packets'):
@@ -259,7 +261,7 @@ def test_a_pattern_without_end_ends_the_filter_and_not_the_process(capture: Capt
 
 # when the process ends
 
-def test_a_process_that_is_killed_ends_the_run_with_a_reason(process: FilterProcess, names: Names) -> None:
+def test_a_process_that_is_killed_ends_the_run_with_a_reason(process: FilterPool, names: Names) -> None:
     run = process.run(compile_filter("tcp.payload contains 00", names), names)
     steps = iter(run)
     while not len(next(steps)):
@@ -272,7 +274,7 @@ def test_a_process_that_is_killed_ends_the_run_with_a_reason(process: FilterProc
     assert process.pids == [] and gone(pid)
 
 
-def test_a_process_that_ended_between_two_filters_is_replaced(process: FilterProcess, names: Names) -> None:
+def test_a_process_that_ended_between_two_filters_is_replaced(process: FilterPool, names: Names) -> None:
     expected = found(process, names, "kafka")
     (pid,) = process.pids
     os.kill(pid, signal.SIGKILL)
@@ -298,7 +300,7 @@ def test_the_process_is_gone_when_the_program_has_ended() -> None:
     assert gone(int(done.stdout)) and not done.stderr
 
 
-def test_the_process_holds_none_of_the_parents_files(process: FilterProcess, names: Names) -> None:
+def test_the_process_holds_none_of_the_parents_files(process: FilterPool, names: Names) -> None:
     found(process, names, DECODING)
     folder = Path(f"/proc/{process.pids[0]}/fd")
     if not folder.is_dir():
@@ -308,7 +310,7 @@ def test_the_process_holds_none_of_the_parents_files(process: FilterProcess, nam
     assert all(one == os.devnull for one in held if not one.startswith("pipe:"))
 
 
-def test_signals_of_the_parent_are_not_those_of_the_process(process: FilterProcess, names: Names) -> None:
+def test_signals_of_the_parent_are_not_those_of_the_process(process: FilterPool, names: Names) -> None:
     told: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
     try:

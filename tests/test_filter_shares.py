@@ -14,11 +14,12 @@ from terminal import ROOT
 from test_filter_process import ERRORS, MIXED, RUNAWAY, found, gone, here, until
 
 from captures.capture import Capture
-from captures.errors import CaptureError
-from captures.filter import FilterRun, Names, compile_filter, serving
-from captures.filter import process as parent
-from captures.filter.process import FilterProcess
-from tui import headless
+from captures.file.errors import CaptureError
+from captures.filter import FilterRun, Names, compile_filter
+from captures.filter.parallel import child
+from captures.filter.parallel import pool as parent
+from captures.filter.parallel.pool import FilterPool
+from tui.command import headless
 
 
 @pytest.fixture
@@ -30,10 +31,10 @@ def capture() -> Iterator[Capture]:
 
 
 @pytest.fixture
-def three(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> Iterator[FilterProcess]:
+def three(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> Iterator[FilterPool]:
     """Three processes share the work."""
     monkeypatch.setattr(parent, "processes", lambda packets: 3)
-    one = FilterProcess(capture)
+    one = FilterPool(capture)
     yield one
     one.close()
 
@@ -67,7 +68,7 @@ def test_large_captures_are_shared_by_as_many_processes_as_there_are_processors_
 
 
 @pytest.mark.parametrize("text", SHARED)
-def test_what_several_processes_find_comes_in_order(capture: Capture, three: FilterProcess, names: Names, text: str) -> None:
+def test_what_several_processes_find_comes_in_order(capture: Capture, three: FilterPool, names: Names, text: str) -> None:
     run = three.run(compile_filter(text, names), names)
     seen: list[int] = []
     before = 0
@@ -78,7 +79,7 @@ def test_what_several_processes_find_comes_in_order(capture: Capture, three: Fil
     assert seen == here(capture, names, text) and run.done == run.total
 
 
-def test_several_processes_serve_many_filters_and_end_together(capture: Capture, three: FilterProcess, names: Names) -> None:
+def test_several_processes_serve_many_filters_and_end_together(capture: Capture, three: FilterPool, names: Names) -> None:
     part = here(capture, names, "kafka")
     assert found(three, names, "kafka", first=part[2], last=part[-1]) == part[2:-1]
     pids = three.pids
@@ -88,14 +89,14 @@ def test_several_processes_serve_many_filters_and_end_together(capture: Capture,
     until(lambda: all(map(gone, pids)))
 
 
-def test_what_counts_from_the_packet_shown_last_is_not_shared(capture: Capture, three: FilterProcess, names: Names) -> None:
+def test_what_counts_from_the_packet_shown_last_is_not_shared(capture: Capture, three: FilterPool, names: Names) -> None:
     text = "kafka && !(frame.time_delta_displayed > 0 && frame.time_delta_displayed < 0.05)"
     expected = here(capture, names, text)
     assert expected != sorted(packet for k in range(3) for packet in here(capture, names, text, share=(k, 3)))
     assert found(three, names, text) == expected
 
 
-def test_a_stop_reaches_all_processes(capture: Capture, three: FilterProcess, names: Names) -> None:
+def test_a_stop_reaches_all_processes(capture: Capture, three: FilterPool, names: Names) -> None:
     run = three.run(compile_filter("tcp.payload contains 00", names), names)
     steps = iter(run)
     next(steps)
@@ -105,7 +106,7 @@ def test_a_stop_reaches_all_processes(capture: Capture, three: FilterProcess, na
     assert found(three, names, "kafka") == here(capture, names, "kafka") and three.pids == pids
 
 
-def test_what_all_found_before_the_fault_of_one_is_given(capture: Capture, three: FilterProcess, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_all_found_before_the_fault_of_one_is_given(capture: Capture, three: FilterPool, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     class Faulty(FilterRun):
         def __iter__(self) -> Iterator[Any]:
             for packets in super().__iter__():
@@ -117,7 +118,7 @@ def test_what_all_found_before_the_fault_of_one_is_given(capture: Capture, three
     expected = here(capture, names, text)
     seen: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr(serving, "FilterRun", Faulty)
+        patch.setattr(child, "FilterRun", Faulty)
         run = three.run(compile_filter(text, names), names)
         with pytest.raises(CaptureError, match="no further"):
             for packets in run:
@@ -125,7 +126,7 @@ def test_what_all_found_before_the_fault_of_one_is_given(capture: Capture, three
     assert seen == [packet for packet in expected if packet < run.done] != expected and len(three.pids) == 3
 
 
-def test_one_of_several_processes_killed_at_work_ends_the_run_and_the_next_has_others(capture: Capture, three: FilterProcess, names: Names,
+def test_one_of_several_processes_killed_at_work_ends_the_run_and_the_next_has_others(capture: Capture, three: FilterPool, names: Names,
                                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     class Hanging(FilterRun):
         def __iter__(self) -> Iterator[Any]:
@@ -134,7 +135,7 @@ def test_one_of_several_processes_killed_at_work_ends_the_run_and_the_next_has_o
             yield from super().__iter__()
 
     with monkeypatch.context() as patch:
-        patch.setattr(serving, "FilterRun", Hanging)
+        patch.setattr(child, "FilterRun", Hanging)
         run = three.run(compile_filter("kafka", names), names)
         steps = iter(run)
         assert [len(next(steps)) for _ in range(10)] == [0] * 10 and run.done == 0
@@ -147,7 +148,7 @@ def test_one_of_several_processes_killed_at_work_ends_the_run_and_the_next_has_o
     assert found(three, names, "kafka") == here(capture, names, "kafka")
 
 
-def test_one_of_several_processes_that_ended_between_two_filters_is_replaced(three: FilterProcess, names: Names) -> None:
+def test_one_of_several_processes_that_ended_between_two_filters_is_replaced(three: FilterPool, names: Names) -> None:
     expected = found(three, names, "kafka")
     pids = three.pids
     os.kill(pids[2], signal.SIGKILL)
@@ -177,7 +178,8 @@ def test_headless_output_shares_the_work_and_leaves_no_process(capture: Capture,
 
 @pytest.mark.parametrize(("text", "status", "error"), [("zookeeper", 0, ""), ("kafka", 1, ""), (RUNAWAY, 2, "takes too long on a value: given up after")])
 def test_headless_output_is_the_same_with_several_processes(text: str, status: int, error: str) -> None:
-    code = "import sys, tui.cli; from captures.filter import process; process.processes = lambda _: {}; sys.exit(tui.cli.main())"
+    code = ("import sys, tui.command.cli; from captures.filter.parallel import pool; pool.processes = lambda _: {}; "
+            "sys.exit(tui.command.cli.main())")
     one, two = (subprocess.run([sys.executable, "-c", code.format(count), str(ERRORS), "-Y", text], capture_output=True, text=True,
                                env={**os.environ, "PYTHONPATH": ROOT}) for count in (1, 2))
     assert two.returncode == one.returncode == status and two.stdout == one.stdout

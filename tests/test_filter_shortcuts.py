@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from captures import conversation as conversations
-from captures import framing, pairing
 from captures.capture import Capture
 from captures.filter import FilterRun, Names, compile_filter
-from captures.filter.message_columns import MessageColumns
-from captures.filter.needles import Needles
-from captures.filter.skimming import Skimming
+from captures.messages import conversation as conversations
+from captures.messages import framing, pairing
+from captures.messages.byte_search import ByteSearch
+from captures.messages.message_columns import MessageColumns
+from captures.messages.skimming import Skimming
 from protocols.decoder import Decoder
 
 DATA = Path(__file__).parent / "data"
@@ -65,7 +65,7 @@ def test_shortcuts_show_the_packets_that_the_trees_show(path: Path, filters: tup
         """No shortcut."""
     monkeypatch.setattr(MessageColumns, "fill", nothing)
     monkeypatch.setattr(Skimming, "fill", nothing)
-    monkeypatch.setattr(Needles, "holds", lambda self, protocol, needles, packets: np.ones(len(packets), np.bool_))
+    monkeypatch.setattr(ByteSearch, "holds", lambda self, protocol, needles, packets: np.ones(len(packets), np.bool_))
     for decoder in (type(one) for one in Capture(path).registry.decoders()):
         monkeypatch.setattr(decoder, "skim", Decoder.skim)
     assert found(path, filters) == short

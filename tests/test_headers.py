@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packet_bytes import A6, ACK, B6, IP4, IP6, PSH, A, B, ethernet, indexed, ip4, ip6, tcp, udp
 
-from captures.columns import PacketKind
-from captures.index import Index
+from captures.index.columns import PacketKind
+from captures.index.index import Index
 
 SEGMENT = tcp(40000, 9092, 0x01020304, 0xFFFFFFFE, ACK | PSH, b"payload", words=8, window=4321)
 FOUR, SIX = ip4(A, B, 6, SEGMENT), ip6(A6, B6, 6, SEGMENT)

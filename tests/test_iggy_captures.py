@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from iggy_wire import uncovered
 
-from captures.conversation import Conversation, Pdu
-from captures.files import open_source
-from captures.index import Index
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.messages.conversation import Conversation, MessageRow
 from protocols.decoder import Kind, Status
-from protocols.fields import Field, walk
+from protocols.engine.fields import Field, walk
 from protocols.iggy.decoder import Iggy
 from protocols.iggy.errors import NAMES
 from protocols.iggy.kinds import BAD, HEADER_KINDS, UNVERIFIED
@@ -44,7 +44,7 @@ def truth(name: str) -> dict[str, Any]:
     return found
 
 
-def trees(name: str) -> list[tuple[Conversation, Pdu, list[Field]]]:
+def trees(name: str) -> list[tuple[Conversation, MessageRow, list[Field]]]:
     return [(one, pdu, list(Iggy().dissect(one.message(pdu)))) for one in conversations(name) for pdu in one.pdus]
 
 

@@ -27,7 +27,7 @@ from iggy_wire import (
     values,
 )
 
-from protocols.fields import Field
+from protocols.engine.fields import Field
 from protocols.iggy import commands as c
 from protocols.iggy.generation import fitting
 from protocols.iggy.layouts import GENERATIONS

@@ -30,7 +30,7 @@ from iggy_wire import (
 )
 
 from protocols.decoder import Kind, Opening, Status
-from protocols.fields import printable, walk
+from protocols.engine.fields import printable, walk
 from protocols.iggy import commands as c
 from protocols.iggy import errors, layouts
 from protocols.iggy.decoder import Iggy

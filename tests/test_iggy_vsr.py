@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from iggy_wire import CLIENT, Wire, batch, eviction, faults, ident, name, partitioning, text, u8, u32, u64, uncovered, values, vsr, vsr_reply, vsr_request
 
 from protocols.decoder import Kind, Side, Status
-from protocols.fields import walk
+from protocols.engine.fields import walk
 from protocols.iggy import commands as c
 from protocols.iggy import vsr as v
 from protocols.iggy.decoder import Iggy

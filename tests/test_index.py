@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from packet_bytes import A6, ACK, B6, IP6, between, ethernet, indexed, ip6, streams, tcp, udp, write
 
-from captures.files import open_source
-from captures.index import Index
+from captures.file.opening import open_source
+from captures.index.index import Index
 
 RECORDED = [
     "zookeeper/zookeeper-kazoo-3.8.pcap", "zookeeper/zookeeper-java-3.9-reconnect.pcap", "kafka/kafka-kraft-4.1-snapshot.pcap", "common/dns.pcap",

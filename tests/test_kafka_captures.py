@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from kafka_wire import KAFKA, capture_file, capture_names, conversations, conversations_of, messages, named, requests, truth, uncovered, walk
 
-from protocols.decoder import Kind, Message, Status
-from protocols.fields import Field
+from protocols.decoder import Kind, MessageBytes, Status
+from protocols.engine.fields import Field
 
 NAMES = capture_names()
 pytestmark = pytest.mark.skipif(not NAMES, reason="no Kafka recordings beside the tests, and PROTOVIEW_CAPTURES names none")
@@ -320,7 +320,7 @@ def test_tshark_reads_the_same(name: str) -> None:
                            "kafka",
                            "-T", "fields", *arguments], capture_output=True, text=True, check=False).stdout
     theirs = {int(number): cells for number, *cells in (row.split("\t") for row in rows.splitlines())}
-    ours: dict[int, list[tuple[Any, Message]]] = defaultdict(list)
+    ours: dict[int, list[tuple[Any, MessageBytes]]] = defaultdict(list)
     for pdu, one in messages(name):
         ours[pdu.packet + 1].append((pdu, one))
     compared = 0

@@ -11,7 +11,7 @@ import pytest
 from kafka_wire import KAFKA, batch, exchange, framed, message, named, produce, record, request_frame, response_frame, uncovered, uvarint, walk
 
 from protocols.decoder import Kind, Opening, Side, Status
-from protocols.fields import Field
+from protocols.engine.fields import Field
 from protocols.kafka import schema
 from protocols.kafka.errors import ERRORS, error_status, show_error
 

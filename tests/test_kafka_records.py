@@ -14,7 +14,7 @@ import xxhash
 import zstandard
 from kafka_wire import KAFKA, batch, exchange, message, named, produce, record, request_frame, response_frame, uncovered, uvarint, varint, walk
 
-from protocols.fields import Field
+from protocols.engine.fields import Field
 from protocols.kafka.compression import CodecError, decompress, limit_for
 from protocols.kafka.values import METADATA_TOPIC, learn_topic, topic_of
 

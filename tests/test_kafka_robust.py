@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka_wire import KAFKA, batch, exchange, framed, message, named, notations, produce, record, request_frame, response_frame, uncovered, uvarint, walk
 
-from protocols.decoder import Message, Opening, Side
-from protocols.fields import printable
+from protocols.decoder import MessageBytes, Opening, Side
+from protocols.engine.fields import printable
 
 REQUESTS = [one for one in notations() if one.kind == "q"]
 RESPONSES = {one.key: one for one in notations() if one.kind == "r"}
@@ -20,7 +20,7 @@ SQUEEZED = GZIP.compress(record(b"k", b"value") * 20) + GZIP.flush()
 RECORDS = batch(record(b"k", b'{"a": 1}', headers=[(b"h", b"v")]), 1) + batch(SQUEEZED, 20, 1) + batch(record(b"\0\0\0\1", b"\0\0\0\0\0\3"), 1, 0x30)
 
 
-def pair(seed: int) -> tuple[Message, Message]:
+def pair(seed: int) -> tuple[MessageBytes, MessageBytes]:
     """A random request with its response."""
     rng = random.Random(seed)
     one = rng.choice(REQUESTS)
@@ -31,7 +31,7 @@ def pair(seed: int) -> tuple[Message, Message]:
     return exchange(request_frame(one.key, version, body, header=header), response_frame(answer, header=int(one.flexible(version) and one.key != 18)))
 
 
-def judged(one: Message) -> None:
+def judged(one: MessageBytes) -> None:
     """No exception, every byte in a field, nothing that could steer a terminal."""
     tree = KAFKA.dissect(one)
     assert not uncovered(tree, one.end)
@@ -49,7 +49,8 @@ def judged(one: Message) -> None:
 def test_a_message_cut_anywhere_says_that_it_is_incomplete(seed: int, share: float) -> None:
     for one in pair(seed):
         have = max(0, min(one.length - 1, int(one.length * share)))
-        short = Message(one.data[:have], 0, have, one.length, KAFKA.header(one.data, 0, one.length, Side(one.from_client, True, b"", b""), KAFKA.session()),
+        header = KAFKA.header(one.data, 0, one.length, Side(one.from_client, True, b"", b""), KAFKA.session())
+        short = MessageBytes(one.data[:have], 0, have, one.length, header,
                         one.from_client, find_peer=one.find_peer)
         judged(short)
         assert [field for field in KAFKA.dissect(short) if field.name == "pv.incomplete"]
@@ -63,7 +64,7 @@ def test_flipped_bits_end_as_a_tree(seed: int, flips: list[tuple[int, int]]) -> 
         for at, mask in flips:
             data[12 + (at - 12) % max(1, len(data) - 12) if len(data) > 12 else 0] ^= mask
         data[:4] = struct.pack(">i", len(data) - 4)
-        judged(Message(bytes(data), 0, len(data), len(data), one.header, one.from_client, find_peer=one.find_peer))
+        judged(MessageBytes(bytes(data), 0, len(data), len(data), one.header, one.from_client, find_peer=one.find_peer))
 
 
 @settings(max_examples=150, deadline=None)

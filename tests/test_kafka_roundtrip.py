@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kafka_wire import KAFKA, Notation, exchange, notations, request_frame, response_frame, uncovered, walk
 
-from protocols.fields import Field
+from protocols.engine.fields import Field
 
 REQUESTS = [one for one in notations() if one.kind == "q"]
 RESPONSES = {one.key: one for one in notations() if one.kind == "r"}

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka_wire import KAFKA, batch, capture_names, conversations, exchange, message, messages, notations, produce, record, request_frame, response_frame
 
-from protocols.decoder import Message, Skims
-from protocols.fields import Field, walk
-from protocols.heads import Heads
+from protocols.decoder import MessageBytes, Skims
+from protocols.engine.fields import Field, walk
 from protocols.kafka import frames
 from protocols.kafka.values import topic_id, topic_of
+from protocols.message_heads import MessageHeads
 
 REQUESTS = [one for one in notations() if one.kind == "q"]
 RESPONSES = {one.key: one for one in notations() if one.kind == "r"}
@@ -29,17 +29,17 @@ def shown(fields: Sequence[Field], names: frozenset[str]) -> list[str]:
     return [repr((one.name, one.value, one.start, one.length, one.view)) for one in walk(fields) if one.name in names]
 
 
-def skimmed(one: Message, names: frozenset[str]) -> list[str]:
+def skimmed(one: MessageBytes, names: frozenset[str]) -> list[str]:
     one.views.clear()
     return shown(KAFKA.skim(one, names), names)
 
 
-def dissected(one: Message, names: frozenset[str]) -> list[str]:
+def dissected(one: MessageBytes, names: frozenset[str]) -> list[str]:
     one.views.clear()
     return shown(KAFKA.dissect(one), names)
 
 
-def judged(one: Message, seed: int, most: int = 1000) -> None:
+def judged(one: MessageBytes, seed: int, most: int = 1000) -> None:
     """Names of the message singly (`most` of them), two at once, and some that it may not have."""
     one.views.clear()
     tree = [(field.name, repr((field.name, field.value, field.start, field.length, field.view))) for field in walk(KAFKA.dissect(one))]
@@ -65,7 +65,7 @@ def test_every_name_of_a_recording_is_skimmed_as_the_tree_has_it(name: str) -> N
 
 @pytest.mark.parametrize("name", ["kafka.error", "kafka.partition_id", "kafka.topic_name", "kafka.throttle_time"])
 def test_most_messages_need_no_tree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    trees: list[Message] = []
+    trees: list[MessageBytes] = []
     dissect = frames.dissect
     monkeypatch.setattr(frames, "dissect", lambda one: trees.append(one) or dissect(one))
     count = 0
@@ -77,7 +77,7 @@ def test_most_messages_need_no_tree(name: str, monkeypatch: pytest.MonkeyPatch) 
     assert len(trees) < count / 20
 
 
-def pair(seed: int) -> tuple[Message, Message]:
+def pair(seed: int) -> tuple[MessageBytes, MessageBytes]:
     """A random request with its response."""
     rng = random.Random(seed)
     one = rng.choice(REQUESTS)
@@ -118,7 +118,7 @@ def test_flipped_and_cut_messages_are_skimmed_as_their_trees_have_them(seed: int
             data[12 + (at - 12) % max(1, len(data) - 12) if len(data) > 12 else 0] ^= mask
         have = len(data) if whole else int(len(data) * share)
         for length in (have, len(data)):  # a message that says that it ends too early, and one that is cut off
-            made = Message(bytes(data[:have]), 0, have, length, one.header, one.from_client, find_peer=one.find_peer)
+            made = MessageBytes(bytes(data[:have]), 0, have, length, one.header, one.from_client, find_peer=one.find_peer)
             there = sorted({field.name for field in walk(KAFKA.dissect(made))})
             for name in {*random.Random(seed).sample(there, min(5, len(there))), *USUAL[:4]}:
                 assert skimmed(made, frozenset((name,))) == dissected(made, frozenset((name,))), name
@@ -183,7 +183,7 @@ def offsets_batch() -> bytes:
     return batch(record(key, struct.pack(">hq", 1, 42) + text(b"") + struct.pack(">qq", 0, 0)), 1)
 
 
-def values(one: Message, name: str) -> list[object]:
+def values(one: MessageBytes, name: str) -> list[object]:
     names = frozenset((name,))
     return [field.value for field in walk(KAFKA.skim(one, names)) if field.name == name]
 
@@ -219,12 +219,12 @@ def skim_length(value: int) -> bytes:
     return bytes([value & 0x7F | 0x80, value >> 7])
 
 
-def heads_of(asked: Message, answered: Message) -> tuple[Heads, np.ndarray]:
+def heads_of(asked: MessageBytes, answered: MessageBytes) -> tuple[MessageHeads, np.ndarray]:
     """A request and its response as rows 0 and 1."""
     head = np.zeros((2, 64), np.uint8)
     for row, one in enumerate((asked, answered)):
         head[row, :min(64, one.end)] = np.frombuffer(one.data[:64], np.uint8)
-    return Heads(head, np.array([asked.end, answered.end]), np.array([asked.length, answered.length]), np.array([True, False])), np.array([1, 0])
+    return MessageHeads(head, np.array([asked.end, answered.end]), np.array([asked.length, answered.length]), np.array([True, False])), np.array([1, 0])
 
 
 def test_what_a_message_cannot_hold_is_known_from_its_api_and_version() -> None:
@@ -245,7 +245,7 @@ def test_what_a_message_cannot_hold_is_known_from_its_api_and_version() -> None:
     assert KAFKA.skims(("kafka.error",), heads, np.array([1, 0])).reader.tolist() == [tree, tree], "a request whose header is cut off"
 
 
-def compared(names: tuple[str, ...], heads: Heads, peer: np.ndarray, rows: Sequence[Message]) -> int:
+def compared(names: tuple[str, ...], heads: MessageHeads, peer: np.ndarray, rows: Sequence[MessageBytes]) -> int:
     """How many of the messages were skimmed; what they gave is what their trees have."""
     skims, count = KAFKA.skims(names, heads, peer), 0
     for number, one in zip(skims.reader.tolist(), rows, strict=True):
@@ -280,7 +280,7 @@ def test_values_of_flipped_messages_are_those_of_their_trees(seed: int, flips: l
     data = bytearray(answered.data)
     for at, mask in flips:
         data[8 + at % max(1, len(data) - 8) if len(data) > 8 else 0] ^= mask
-    answered = Message(bytes(data), 0, len(data), len(data), answered.header, False, find_peer=lambda: asked)
+    answered = MessageBytes(bytes(data), 0, len(data), len(data), answered.header, False, find_peer=lambda: asked)
     names = sorted({*USUAL, *(field.name for one in (asked, answered) for field in walk(KAFKA.dissect(one)))} - {"kafka.records_len"})
     for name in random.Random(seed).sample(names, 6):
         compared((name, "kafka.records_len"), *heads_of(asked, answered), (asked, answered))

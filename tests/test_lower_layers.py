@@ -6,12 +6,12 @@ from struct import pack
 import pytest
 from packet_bytes import A6, ACK, B6, IP6, PSH, SYN, A, B, ethernet, icmp, ip4, ip6, tcp, udp
 
-from protocols.fields import Field, plain, walk
-from protocols.layer import folded
-from protocols.link import dissect, specs
-from protocols.lower import Datagram, Facts, Lower, TcpFacts
-from protocols.transport_words import tcp_line
-from protocols.udp import udp_line
+from protocols.engine.fields import Field, plain, walk
+from protocols.lower.facts import Datagram, Facts, Lower, TcpFacts
+from protocols.lower.layer import folded
+from protocols.lower.link import dissect, specs
+from protocols.lower.transport_words import tcp_line
+from protocols.lower.udp import udp_line
 
 
 def read(data: bytes, link: int = 1, **facts) -> Lower:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packet_bytes import A6, B6, IP6, A, B, ethernet, icmp, ip4, ip6, tcp, udp
 
-from protocols.fields import plain, walk
-from protocols.link import dissect
-from protocols.lower import Datagram, Facts, Lower, TcpFacts
-from protocols.printable import UNPRINTABLE
+from protocols.engine.fields import plain, walk
+from protocols.engine.printable import UNPRINTABLE
+from protocols.lower.facts import Datagram, Facts, Lower, TcpFacts
+from protocols.lower.link import dissect
 
 LINKS = (0, 1, 9, 10, 12, 101, 108, 113, 147, 228, 229, 276)
 SEGMENT = tcp(1, 2, 100, 50, 2, words=10)[:20] + bytes([2, 4, 5, 180, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 3, 3, 7, 1, 4, 2]) + b"data"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from captures.files import open_source
-from captures.index import Index
-from captures.packets import lower
-from captures.tcp_analysis import TcpAnalysis
-from protocols.fields import plain, walk
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.packet.packets import lower
+from captures.stream.tcp_analysis import TcpAnalysis
+from protocols.engine.fields import plain, walk
 
 NAMES = [
     "frame.number", "frame.len", "frame.cap_len", "frame.time_epoch", "frame.time_delta", "eth.src", "eth.addr", "eth.type", "vlan.id", "sll.etype",

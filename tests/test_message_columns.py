@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_in import ACK, SYN, Segment, StandIn
 
-from captures import conversation as conversations
-from captures import framing, pairing
 from captures.capture import Capture
-from captures.conversation import Conversation, Pdu
-from captures.pairing import Keys, pair
+from captures.messages import conversation as conversations
+from captures.messages import framing, pairing
+from captures.messages.conversation import Conversation, MessageRow
+from captures.messages.pairing import Keys, pair
 from protocols.decoder import Decoder
-from protocols.fields import walk
-from protocols.heads import EVENT, ONEWAY, REQUEST, RESPONSE
+from protocols.engine.fields import walk
 from protocols.kafka.decoder import Kafka
+from protocols.message_heads import EVENT, ONEWAY, REQUEST, RESPONSE
 from protocols.mongodb.decoder import MongoDB
 from protocols.zookeeper.decoder import ZooKeeper
 
@@ -71,7 +71,7 @@ def test_a_decoder_that_fails_at_columns_is_asked_one_by_one(method: str) -> Non
         assert said(Conversation(capture._index, stream, [broken])) == said(Conversation(capture._index, stream, [Kafka()]))
 
 
-def values(conversation: Conversation, pdu: Pdu, field: str) -> list[Any]:
+def values(conversation: Conversation, pdu: MessageRow, field: str) -> list[Any]:
     """What a message says of a field without columns."""
     if field == "pv.op":
         return [conversation.summary(pdu).op]

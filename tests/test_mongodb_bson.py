@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.fields import Field, walk
+from protocols.engine.fields import Field, walk
+from protocols.engine.scalars import Malformed
 from protocols.mongodb import bson
 from protocols.mongodb.bson import scan, value
 from protocols.mongodb.decimal128 import decimal128
 from protocols.mongodb.document import document_fields
 from protocols.mongodb.masking import sasl_text
-from protocols.scalars import Malformed
 
 peer = pytest.importorskip("bson")
 

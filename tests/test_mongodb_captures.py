@@ -22,11 +22,11 @@ from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
 from mongodb_wire import MONGO, uncovered
 
-from captures.conversation import Conversation
-from captures.files import open_source
-from captures.index import Index
-from protocols.decoder import Kind, Message, Status
-from protocols.fields import walk
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.messages.conversation import Conversation
+from protocols.decoder import Kind, MessageBytes, Status
+from protocols.engine.fields import walk
 from protocols.mongodb.document import DocumentField
 from protocols.mongodb.extjson import document_line
 from protocols.zookeeper.decoder import ZooKeeper
@@ -53,7 +53,7 @@ def truth(name: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{name}.truth.json").read_text())
 
 
-def meaning(one: Message) -> dict[str, Any]:
+def meaning(one: MessageBytes) -> dict[str, Any]:
     found = [node for node in MONGO.dissect(one) if node.name == "mongo.meaning"]
     return {node.name: node.value for node in reversed(found[0].fields)} if found else {}
 

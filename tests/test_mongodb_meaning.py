@@ -40,8 +40,8 @@ from mongodb_wire import (
     uncovered,
 )
 
-from protocols.decoder import Decoder, Kind, Message, Status
-from protocols.fields import Field, Spec, walk
+from protocols.decoder import Decoder, Kind, MessageBytes, Status
+from protocols.engine.fields import Field, Spec, walk
 from protocols.mongodb import tables as t
 from protocols.mongodb.compression import peek
 from protocols.mongodb.masking import sasl_step, sasl_text, scram_user
@@ -129,7 +129,7 @@ def test_scram_steps_are_named_and_proofs_masked(payload: bytes, step: str, user
     assert (sasl_step(payload), scram_user(payload), sasl_text(payload)) == (step, user, shown)
 
 
-def texts(one: Message) -> str:
+def texts(one: MessageBytes) -> str:
     """Everything that a person or an export can see of a message."""
     nodes = list(walk(MONGO.dissect(one)))
     values = (str(node.value) for node in nodes if "doc." in node.name or "element" in node.name)
@@ -154,7 +154,7 @@ def test_secrets_stand_in_no_text_whole_cut_compressed_or_legacy(body: dict[str,
     for data in (whole, packed, op_query("admin.$cmd", command), op_query("admin.$cmd", {"$query": command})):
         assert "hunter2" not in texts(message(data))
         assert b"hunter2".hex() not in texts(message(data))
-    assert "hunter2" not in texts(Message(cut, 0, len(cut), len(whole), message(whole).header, True))
+    assert "hunter2" not in texts(MessageBytes(cut, 0, len(cut), len(whole), message(whole).header, True))
 
 
 @pytest.mark.parametrize("with_request", [True, False])
@@ -307,7 +307,7 @@ def test_every_opcode_reads_by_its_layout(opcode: int, body: bytes, names: dict[
     assert uncovered(data, fields) == []
     assert not [node for node in walk(fields) if node.name == "_ws.malformed"]
     assert MONGO.describe(one).info
-    cut = Message(data[:-2], 0, len(data) - 2, len(data), one.header, one.from_client)
+    cut = MessageBytes(data[:-2], 0, len(data) - 2, len(data), one.header, one.from_client)
     assert uncovered(cut.data, list(MONGO.dissect(cut))) == []
 
 

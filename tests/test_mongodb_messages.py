@@ -35,8 +35,8 @@ from mongodb_wire import (
     uncovered,
 )
 
-from protocols.decoder import Header, Kind, Message, Opening, Side, Status
-from protocols.fields import walk
+from protocols.decoder import Header, Kind, MessageBytes, Opening, Side, Status
+from protocols.engine.fields import walk
 
 HEAD = "mongo.message_length", "mongo.request_id", "mongo.response_to", "mongo.opcode"
 
@@ -208,7 +208,7 @@ def test_where_a_message_can_start(head: bytes, accepted: bool) -> None:
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_any_cut_keeps_every_byte_in_a_field(data: bytes, draw: st.DataObject) -> None:
     cut = data[:draw.draw(st.integers(1, len(data) - 1))]
-    one = Message(cut, 0, len(cut), len(data), message(data).header, True)
+    one = MessageBytes(cut, 0, len(cut), len(data), message(data).header, True)
     fields = list(MONGO.dissect(one))
     assert any(node.name == "pv.incomplete" for node in fields)
     assert uncovered(cut, fields) == []

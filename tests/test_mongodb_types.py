@@ -16,7 +16,7 @@ import bson
 from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
 
-from protocols.fields import Field, walk
+from protocols.engine.fields import Field, walk
 from protocols.mongodb.document import document_fields
 from protocols.mongodb.extjson import document_line
 

@@ -7,9 +7,9 @@ import subprocess
 import pytest
 
 from captures.capture import Capture
-from captures.model import Stream
 from captures.output.follow_text import follow_text, wanted_stream
-from tui.cli import demo
+from captures.packet.model import Stream
+from tui.command.cli import demo
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from captures.output.info import info_lines, open_index
-from tui.cli import demo
+from tui.command.cli import demo
 
 SAME = ["Number of packets", "File size", "Data size", "Capture duration", "First packet time", "Last packet time", "Average packet size",
         "Strict time order", "Packet size limit", "File encapsulation"]

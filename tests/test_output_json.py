@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captures.capture import Capture
-from captures.model import Packet, Row, View
 from captures.output.ndjson import json_array, ndjson, packet_json
-from protocols.fields import Field, Spec, generated, group, malformed
-from protocols.printable import UNPRINTABLE
-from tui.cli import demo
+from captures.packet.model import Packet, Row, View
+from protocols.engine.fields import Field, Spec, generated, group, malformed
+from protocols.engine.printable import UNPRINTABLE
+from tui.command.cli import demo
 
 NODE = {"name", "label", "value", "text", "view", "start", "length", "fields"}
 ANY_TEXT = st.text(st.characters(codec=None, categories=None), max_size=20)   # lone surrogates and controls too

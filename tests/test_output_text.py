@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captures.capture import Capture
-from captures.model import Row
 from captures.output.text import dump_lines, hex_lines, relative_time, row_line, text, tree_lines
+from captures.packet.model import Row
 from protocols.decoder import View
-from protocols.fields import Spec, generated, group
-from tui.cli import demo
+from protocols.engine.fields import Spec, generated, group
+from tui.command.cli import demo
 
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 

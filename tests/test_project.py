@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import protoview
-from tui.cli import VERSION
+from tui.command.cli import VERSION
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [ROOT / "protoview.py", *sorted(path for folder in ("protocols", "captures", "tui", "tests") for path in (ROOT / folder).rglob("*.py"))]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_in import ACK, FIN, RST, SYN, Segment, StandIn
 
-from captures.reassembly import Direction, reassemble
-from protocols.lower import Datagram
+from captures.stream.reassembly import Direction, reassemble
+from protocols.lower.facts import Datagram
 
 
 def one_way(segments: list[Segment]) -> Direction:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stand_in import ACK, SYN, Segment, StandIn, Toy
 
-from captures.reassembly import reassemble
-from captures.recognition import OPENING, gather, opener, ranking, recognise
+from captures.messages.recognition import OPENING, gather, opener, ranking, recognise
+from captures.stream.reassembly import reassemble
 from protocols.decoder import Decoder, Match, Opening
 
 

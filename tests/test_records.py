@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import records as r
-from protocols.fields import Field, Spec, printable, walk
+from protocols.engine import records as r
+from protocols.engine.fields import Field, Spec, printable, walk
 
 A, B, C, D = (Spec(f"x.{name}", name.upper(), "int32") for name in "abcd")
 TEXT, BLOB, BIT = Spec("x.text", "Text", "string"), Spec("x.blob", "Blob", "bytes"), Spec("x.bit", "Bit", "bool", mask=0x40)

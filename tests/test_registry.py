@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.decoder import Header, Kind, Message, Opening, Side
+from protocols.decoder import Header, Kind, MessageBytes, Opening, Side
 from protocols.registry import Registry
 
 ECHO = Path(__file__).parent / "data" / "plugin_echo.py"
@@ -44,11 +44,11 @@ def test_a_plugin_file_decodes_its_protocol() -> None:
     heads = [echo.header(data, 0, len(data), Side(client, True, data, b""), echo.session()) for data, client in ((REQUEST, True), (REPLY, False))]
     assert [head.kind for head in heads] == [Kind.REQUEST, Kind.RESPONSE]
     assert heads[0].key == heads[1].key
-    fields = echo.dissect(Message(REPLY, 0, 9, 9, heads[1], False))
+    fields = echo.dissect(MessageBytes(REPLY, 0, 9, 9, heads[1], False))
     assert [(one.name, one.value, one.start, one.length) for one in fields] == [
         ("echo.len", 7, 0, 2), ("echo.kind", 2, 2, 1), ("echo.id", 42, 3, 4), ("echo.text", "hi", 7, 2)]
     assert {one.name for one in fields} <= {spec.name for spec in echo.specs()}
-    assert echo.describe(Message(REPLY, 0, 9, 9, Header(Kind.RESPONSE, b"\0\0\0\x2a"), False)).id == "42"
+    assert echo.describe(MessageBytes(REPLY, 0, 9, 9, Header(Kind.RESPONSE, b"\0\0\0\x2a"), False)).id == "42"
 
 
 def test_a_folder_of_plugins_is_searched_and_need_not_exist(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_folder_of_plugins_is_searched_and_need_not_exist(tmp_path: Path) -> N
     ("from protocols.decoder import Decoder\nclass Bare(Decoder): pass", "Bare has no name"),
     ("from protocols.decoder import Decoder\nclass A(Decoder):\n    name = 'Über x'; title = column = 'A'", "no filter name"),
     ("from protocols.decoder import Decoder\nclass A(Decoder):\n    name = title = column = 'a'", "NotImplementedError"),
-    ("from protocols.decoder import Decoder\nfrom protocols.fields import Spec\nclass A(Decoder):\n    name = title = column = 'a'\n"
+    ("from protocols.decoder import Decoder\nfrom protocols.engine.fields import Spec\nclass A(Decoder):\n    name = title = column = 'a'\n"
      "    def specs(self): return [Spec('tcp.port', 'Port')]", "tcp.port is outside a"),
 ])
 def test_a_broken_plugin_is_reported_and_the_others_work(tmp_path: Path, source: str, why: str) -> None:

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from rocketmq_wire import Exchange, dissect, faults, inner, json_frame, named, properties, stored, uncovered, value
 
-from protocols.fields import Field, walk
+from protocols.engine.fields import Field, walk
 from protocols.rocketmq.jsontext import scalars, scan
 
 PULL = json_frame(11, {"topic": "T", "queueId": "1", "sysFlag": "0"})

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from rocketmq_wire import uncovered
 
-from captures.conversation import Conversation, Pdu
-from captures.files import open_source
-from captures.index import Index
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.messages.conversation import Conversation, MessageRow
 from protocols.decoder import Kind, Status
-from protocols.fields import Field, walk
+from protocols.engine.fields import Field, walk
 from protocols.rocketmq import stored
 from protocols.rocketmq.decoder import RocketMQ
 from protocols.rocketmq.ha import RocketMQHA
@@ -40,7 +40,7 @@ def conversations(name: str) -> list[Conversation]:
 
 
 @cache
-def frames(name: str) -> list[tuple[Conversation, Pdu, Head]]:
+def frames(name: str) -> list[tuple[Conversation, MessageRow, Head]]:
     """Every RocketMQ frame of a recording with its header."""
     return [(one, pdu, head(data, 0, len(data))) for one in conversations(name) if one.decoder is not None and one.decoder.name == "rocketmq"
             for pdu in one.pdus if (data := one.data(pdu)) and pdu.header.kind is not Kind.EVENT]
@@ -50,7 +50,7 @@ def truth(name: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{name}.truth.json").read_text())  # type: ignore[no-any-return]
 
 
-def tree(conversation: Conversation, pdu: Pdu) -> list[Field]:
+def tree(conversation: Conversation, pdu: MessageRow) -> list[Field]:
     assert conversation.decoder is not None
     return list(walk(conversation.decoder.dissect(conversation.message(pdu))))
 

@@ -7,7 +7,7 @@ import pytest
 from rocketmq_wire import V533, Exchange, binary_frame, dissect, faults, frame, info, json_frame, named, uncovered, value
 
 from protocols.decoder import Kind, Status
-from protocols.fields import walk
+from protocols.engine.fields import walk
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.decoder import RocketMQ
 

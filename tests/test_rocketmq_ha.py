@@ -6,8 +6,8 @@ import struct
 import pytest
 from rocketmq_wire import named, stored, uncovered, value
 
-from protocols.decoder import CLAIM, MORE, REFUSED, Match, Message, Opening, Side
-from protocols.fields import Field
+from protocols.decoder import CLAIM, MORE, REFUSED, Match, MessageBytes, Opening, Side
+from protocols.engine.fields import Field
 from protocols.rocketmq.ha import RocketMQHA
 
 RECORD = stored(b"hello")
@@ -41,7 +41,7 @@ def split(data: bytes, side: Side) -> list[bytes]:
 
 def dissect(data: bytes, side: Side, cut: int = 0) -> tuple[list[Field], str]:
     decoder = RocketMQHA()
-    message = Message(data, 0, len(data), len(data) + cut, decoder.header(data, 0, len(data), side, None), side.from_client)
+    message = MessageBytes(data, 0, len(data), len(data) + cut, decoder.header(data, 0, len(data), side, None), side.from_client)
     fields = list(decoder.dissect(message))
     assert not uncovered(fields, len(data))
     return fields, decoder.describe(message).info

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rocketmq_wire import Exchange, binary_frame, inner, json_frame, named, properties, stored, uncovered
 
 from protocols.decoder import Opening, Side
-from protocols.fields import printable, walk
+from protocols.engine.fields import printable, walk
 from protocols.rocketmq import preamble
 from protocols.rocketmq.decoder import RocketMQ
 from protocols.rocketmq.ha import RocketMQHA

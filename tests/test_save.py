@@ -9,9 +9,9 @@ import pytest
 from capture_bytes import Sent, enhanced, interface, pcap, section
 
 from captures.capture import Capture
-from captures.errors import CaptureError
+from captures.file.errors import CaptureError
+from captures.file.save import save_packets, with_streams
 from captures.filter import FilterRun, Names, compile_filter
-from captures.save import save_packets, with_streams
 
 MIXED = Path(__file__).parent / "data" / "filter" / "mixed.pcap"
 FRAME = bytes(range(60))

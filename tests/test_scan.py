@@ -12,11 +12,11 @@ from benchmarks.make_capture import frames, make
 from capture_bytes import Sent, block, enhanced, interface, old, pcap, read, section, simple
 from numpy.typing import NDArray
 
-from captures import scan
-from captures.files import open_source
-from captures.pcap import PcapChain, PcapSource
-from captures.pcapng import BlockChain, PcapngSource
-from captures.scan import Chain
+from captures.file import scan
+from captures.file.opening import open_source
+from captures.file.pcap import PcapChain, PcapSource
+from captures.file.pcapng import BlockChain, PcapngSource
+from captures.file.scan import Chain
 
 DAY = 86_400 * 10**6
 Write = Callable[[bytes], Path]
@@ -175,7 +175,7 @@ def test_a_section_in_the_other_byte_order_amid_a_large_file_is_read(write: Writ
 
 
 def test_comments_keep_their_packets_across_windows(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("captures.pcapng", "captures.scan"):
+    for module in ("captures.file.pcapng", "captures.file.scan"):
         monkeypatch.setattr(f"{module}.WINDOW", 1 << 20)
     body = b"".join(enhanced(packet, items=[(1, b"no %d" % n)] if n % 1000 == 999 else ()) for n, packet in enumerate(traffic()))
     _, source = read(write(section() + interface() + body))
@@ -198,8 +198,8 @@ def test_windows_and_chunks_meet_without_a_seam(write: Write, monkeypatch: pytes
     path = write(pcap(traffic()))
     whole, _ = read(path)
     for window in (300_000, 333_333, 2_500_000):
-        monkeypatch.setattr("captures.pcap.WINDOW", window)
-        monkeypatch.setattr("captures.pcap.FIRST", 5000)
+        monkeypatch.setattr("captures.file.pcap.WINDOW", window)
+        monkeypatch.setattr("captures.file.pcap.FIRST", 5000)
         assert read(path)[0] == whole
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packet_bytes import A6, ACK, B6, FIN, IP6, RST, SYN, A, B, between, ethernet, icmp, indexed, ip4, ip6, run_in_chunks, streams, tcp, udp, write
 
-from captures.streams import Addresses, PairTable
+from captures.index.stream_numbers import Addresses, PairTable
 
 Said = tuple[int, int, int, int]
 """Side, flags, sequence number, acknowledgement."""

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packet_bytes import between, tcp, write
 
-from captures.files import open_source
-from captures.index import Index
-from captures.tcp_analysis import Analysis, Segment, TcpAnalysis, analyse
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.stream.tcp_analysis import Analysis, Segment, TcpAnalysis, analyse
 
 BITS = {"F": 1, "S": 2, "R": 4, "A": 16}
 HANDSHAKE = ["c S 1000 0 0", "s SA 5000 1001 0 @1", "c A 1001 5001 0 @2"]

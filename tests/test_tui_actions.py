@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui import actions
-from tui.decode_screen import DecodeScreen
-from tui.field_tree import FieldTree
-from tui.filter_keys import FilterKeys
-from tui.finding import Finding
-from tui.follow_screen import FollowPane, FollowScreen
-from tui.going import Going
-from tui.help_screen import HelpPane, HelpScreen, help_lines
-from tui.hex_view import HexView
-from tui.keys import KeyReader, Press, shown, token
-from tui.main_screen import MainScreen
-from tui.packet_list import PacketList
-from tui.pane import Rows
-from tui.panes import Panes
+from tui.app import actions
+from tui.app.help_screen import HelpPane, HelpScreen, help_lines
+from tui.app.keys import KeyReader, Press, shown, token
+from tui.filter.filter_keys import FilterKeys
+from tui.find.find_controller import Finding
+from tui.follow.follow_screen import FollowPane, FollowScreen
+from tui.main.decode_screen import DecodeScreen
+from tui.main.field_tree import FieldTree
+from tui.main.hex_view import HexView
+from tui.main.main_screen import MainScreen
+from tui.main.navigation import Going
+from tui.main.packet_list import PacketList
+from tui.main.pane import Rows
+from tui.main.panes import Panes
 
 PANES = (actions.PACKETS, actions.TREE, actions.BYTES)
 
@@ -59,7 +59,7 @@ def test_every_action_has_help_a_key_and_an_id_of_its_own() -> None:
 
 @pytest.mark.parametrize("action", actions.ACTIONS, ids=lambda action: action.id)
 def test_every_action_is_carried_out_by_something_in_its_context(action: actions.Action) -> None:
-    from tui.app import ProtoviewApp
+    from tui.app.app import ProtoviewApp
     own = {
         actions.PACKETS: (PacketList, Panes, MainScreen), actions.TREE: (FieldTree, Panes, MainScreen), actions.BYTES: (HexView, Panes, MainScreen),
         actions.MAIN: (Panes, MainScreen, Going, FilterKeys, Finding), actions.FOLLOW: (FollowPane, FollowScreen), actions.HELP: (HelpPane, HelpScreen),

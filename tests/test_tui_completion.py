@@ -9,8 +9,8 @@ from test_tui_screens import ERRORS
 from captures.capture import Capture
 from captures.filter import Names
 from protocols.registry import Registry
-from tui.completion import complete
-from tui.sample import Sample
+from tui.filter.completion import complete
+from tui.filter.value_sample import Sample
 
 NAMES = Names(Registry())
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from captures.model import Packet, Row
+from captures.packet.model import Packet, Row
 from protocols.decoder import View
-from protocols.fields import Field, Spec
-from tui import clipboard
-from tui.copying import FORMS, Target, filter_expression
+from protocols.engine.fields import Field, Spec
+from tui.main.copying import FORMS, Target, filter_expression
+from tui.terminal import clipboard
 
 PATH = Spec("zookeeper.path", "Path", "string")
 ACK = Spec("tcp.flags.ack", "Acknowledgment", "bool", mask=0x10)

@@ -17,12 +17,12 @@ from terminal import Terminal
 from test_tui_screens import ERRORS, PACKETS, Session, run
 
 from captures.capture import Capture
-from captures.filter import watch
-from captures.filter.process import FilterProcess
-from tui.app import ProtoviewApp
-from tui.filter_keys import joined
-from tui.filter_store import FilterStore
-from tui.shown import Shown
+from captures.filter.parallel.pool import FilterPool
+from captures.filter.run import watch
+from tui.app.app import ProtoviewApp
+from tui.command.saved_filters import FilterStore
+from tui.filter.filter_keys import joined
+from tui.main.visible import Shown
 
 SYN = [1, 2, 106, 107, 233, 234]
 
@@ -175,7 +175,7 @@ def test_escape_stops_a_run_and_what_was_found_stays(monkeypatch: pytest.MonkeyP
     class Slow:
         """Finds two packets and goes on for ever."""
 
-        def __init__(self, process: FilterProcess, *_: Any) -> None:
+        def __init__(self, process: FilterPool, *_: Any) -> None:
             self.done, self.total = 0, len(process.capture)
 
         def stop(self) -> None:
@@ -189,7 +189,7 @@ def test_escape_stops_a_run_and_what_was_found_stays(monkeypatch: pytest.MonkeyP
                 yield np.zeros(0, np.int64)
 
     async def scenario(s: Session) -> None:
-        monkeypatch.setattr(FilterProcess, "run", lambda process, *rest: Slow(process, *rest))
+        monkeypatch.setattr(FilterPool, "run", lambda process, *rest: Slow(process, *rest))
         await write(s, "tcp", "enter")
         await s.until(lambda: shown(s) == [1, 4])
         assert "… 2 · 2% · Esc stops" in line(s)

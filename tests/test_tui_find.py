@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_tui_screens import ERRORS, PACKETS, SPANNING, Session, run
 
 from captures.capture import Capture
-from tui.find import Search, needle
+from captures.find import Search, needle
 
 DEEPER = [38, 40, 42, 44, 46, 48, 50, 52, 54, 56]
 """frame contains "/none/deeper" """

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captures.follow import Turn
-from tui import follow_lines
-from tui.follow_lines import Lines, Place
+from captures.stream.follow import Turn
+from tui.follow import follow_lines
+from tui.follow.follow_lines import Lines, Place
 
 
 @dataclass

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from protocols.fields import printable
-from tui.formats import TIME_FORMATS, duration, fit, fit_middle, size
-from tui.layout import Choice, Shape, SizeClass, arrange, size_class
-from tui.packet_list import choose_columns
+from protocols.engine.fields import printable
+from tui.main.formats import TIME_FORMATS, duration, fit, fit_middle, size
+from tui.main.layout import Choice, Shape, SizeClass, arrange, size_class
+from tui.main.packet_list import choose_columns
 
 
 @pytest.mark.parametrize(("width", "height", "kind"), [

@@ -7,11 +7,11 @@ import pytest
 from test_tui_screens import PACKETS, Session, run
 
 from captures.capture import Capture
-from protocols.fields import Field, Spec
-from tui.cli import demo
-from tui.field_tree import FieldTree, covering
-from tui.hex_view import HexView
-from tui.packet_list import PacketList
+from protocols.engine.fields import Field, Spec
+from tui.command.cli import demo
+from tui.main.field_tree import FieldTree, covering
+from tui.main.hex_view import HexView
+from tui.main.packet_list import PacketList
 
 
 def test_clicks_choose_rows_bytes_and_tree_marks() -> None:

@@ -5,7 +5,7 @@ import pyte
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.picture import Picture
+from tui.terminal.picture import Picture
 
 WIDTH, HEIGHT = 24, 6
 

@@ -12,14 +12,14 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from captures.capture import Capture
-from tui.app import ProtoviewApp
-from tui.field_tree import FieldTree
-from tui.follow_screen import FollowScreen
-from tui.help_screen import HelpScreen
-from tui.hex_view import HexView
-from tui.main_screen import MainScreen
-from tui.packet_list import PacketList
-from tui.panes import Panes
+from tui.app.app import ProtoviewApp
+from tui.app.help_screen import HelpScreen
+from tui.follow.follow_screen import FollowScreen
+from tui.main.field_tree import FieldTree
+from tui.main.hex_view import HexView
+from tui.main.main_screen import MainScreen
+from tui.main.packet_list import PacketList
+from tui.main.panes import Panes
 
 ERRORS = Path(__file__).parent / "data" / "zookeeper" / "zookeeper-java-3.9-errors.pcap.gz"
 PACKETS = 257

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from zookeeper_wire import uncovered
 
-from captures.conversation import Conversation
-from captures.files import open_source
-from captures.index import Index
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.messages.conversation import Conversation
 from protocols.decoder import Kind, Status
-from protocols.fields import walk
+from protocols.engine.fields import walk
 from protocols.zookeeper.decoder import ZooKeeper
 
 FOLDER = Path(__file__).parent / "data" / "zookeeper"

@@ -30,7 +30,7 @@ from zookeeper_wire import (
 )
 
 from protocols.decoder import Status
-from protocols.fields import printable, walk
+from protocols.engine.fields import printable, walk
 from protocols.zookeeper import tables as t
 from protocols.zookeeper.decoder import ZooKeeper
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from protocols.decoder import Header, Kind, Message, Side
-from protocols.fields import Field, walk
+from protocols.decoder import Header, Kind, MessageBytes, Side
+from protocols.engine.fields import Field, walk
 from protocols.zookeeper.decoder import ZooKeeper
 
 STAT = struct.pack(">qqqqiiiqiiq", 0x100000002, 0x100000003, 1_700_000_000_000, 1_700_000_001_000, 7, 8, 9, 0, 2, 3, 0x100000004)
@@ -74,20 +74,20 @@ class Wire:
         self.session = self.decoder.session()
         self.from_start = from_start
         self.openings: dict[bool, bytes] = {True: b"", False: b""}
-        self.waiting: dict[object, list[Message]] = {}
+        self.waiting: dict[object, list[MessageBytes]] = {}
 
-    def client(self, data: bytes, length: int | None = None) -> Message:
+    def client(self, data: bytes, length: int | None = None) -> MessageBytes:
         return self._add(data, True, length)
 
-    def server(self, data: bytes, length: int | None = None) -> Message:
+    def server(self, data: bytes, length: int | None = None) -> MessageBytes:
         return self._add(data, False, length)
 
-    def _add(self, data: bytes, client: bool, length: int | None) -> Message:
+    def _add(self, data: bytes, client: bool, length: int | None) -> MessageBytes:
         first = not self.openings[client]
         self.openings[client] = self.openings[client] or data
         side = Side(client, self.from_start, self.openings[client], self.openings[not client], first)
         header: Header = self.decoder.header(data, 0, min(len(data), 4096), side, self.session)
-        message = Message(data, 0, len(data), len(data) if length is None else length, header, client)
+        message = MessageBytes(data, 0, len(data), len(data) if length is None else length, header, client)
         if header.kind is Kind.REQUEST:
             self.waiting.setdefault(header.key, []).append(message)
         elif header.kind is Kind.RESPONSE and self.waiting.get(header.key):
@@ -96,7 +96,7 @@ class Wire:
             peer.find_peer = lambda: message
         return message
 
-    def tree(self, message: Message) -> Sequence[Field]:
+    def tree(self, message: MessageBytes) -> Sequence[Field]:
         return self.decoder.dissect(message)
 
 

@@ -2,9 +2,9 @@
 
 `compile_filter` makes a `Filter` of a text; `FilterRun` finds the packets of a capture that it shows.
 """
-from captures.filter.compiled import Filter, compile_filter
-from captures.filter.errors import FilterError, Fix, Trap
-from captures.filter.names import Names
-from captures.filter.run import FilterRun
+from captures.filter.compile.compiled import Filter, compile_filter
+from captures.filter.compile.names import Names
+from captures.filter.language.errors import FilterError, Fix, Trap
+from captures.filter.run.run import FilterRun
 
 __all__ = ["Filter", "FilterError", "FilterRun", "Fix", "Names", "Trap", "compile_filter"]

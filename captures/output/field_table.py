@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from captures import expert
 from captures.capture import Capture
-from captures.columns import Columns
-from captures.model import Row
+from captures.index.columns import Columns
 from captures.output.names import COLUMNS
 from captures.output.text import relative_time
-from protocols import frame, icmp, icmpv6, layer, link
-from protocols.fields import COMMON, Field, calendar_time, plain, seconds, walk
+from captures.packet import expert
+from captures.packet.model import Row
+from protocols.engine.fields import COMMON, Field, calendar_time, plain, seconds, walk
+from protocols.lower import frame, icmp, icmpv6, layer, link
 
 __all__ = ["FieldFormat", "field_format", "field_table"]
 

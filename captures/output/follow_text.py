@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from captures.follow import Follow, Turn
-from captures.model import Stream
 from captures.output.text import PICTURE, relative_time
-from protocols.fields import printable
+from captures.packet.model import Stream
+from captures.stream.follow import Follow, Turn
+from protocols.engine.fields import printable
 
 __all__ = ["MODES", "Mode", "follow_text", "wanted_stream"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from captures.files import Source, open_source
-from captures.index import Index
-from protocols.printable import printable
+from captures.file.opening import Source, open_source
+from captures.index.index import Index
+from protocols.engine.printable import printable
 
 __all__ = ["info_lines", "open_index"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from captures import exchange, expert, packets
-from protocols import link
-from protocols.fields import Spec
+from captures.messages import pv_fields
+from captures.packet import expert, packets
+from protocols.engine.fields import Spec
+from protocols.lower import link
 from protocols.registry import Registry
 
 __all__ = ["COLUMNS", "Name", "field_lines", "known", "protocol_lines"]
@@ -30,7 +31,7 @@ def known(registry: Registry) -> dict[str, Name]:
     names: dict[str, Name] = {}
     for protocol, spec in link.specs():
         names.setdefault(spec.name, Name(spec, protocol))
-    for spec in (*exchange.SPECS, packets.HOLE, packets.REASSEMBLED_IN):
+    for spec in (*pv_fields.SPECS, packets.HOLE, packets.REASSEMBLED_IN):
         names.setdefault(spec.name, Name(spec, spec.name.partition(".")[0]))
     for spec in expert.SPECS:
         names.setdefault(spec.name, Name(spec, expert.EXPERT.name if spec.name.startswith("_") else "frame"))

@@ -12,9 +12,9 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from captures.capture import Capture
-from captures.model import Packet
-from protocols.fields import Field, Spec, seconds
-from protocols.printable import UNPRINTABLE
+from captures.packet.model import Packet
+from protocols.engine.fields import Field, Spec, seconds
+from protocols.engine.printable import UNPRINTABLE
 
 __all__ = ["Heads", "json_array", "ndjson", "packet_json"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from captures.capture import Capture
-from captures.model import Row
+from captures.packet.model import Row
 from protocols.decoder import View
-from protocols.fields import Field
+from protocols.engine.fields import Field
 
 __all__ = ["dump_lines", "relative_time", "row_line", "text", "tree_lines"]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
-from protocols.fields import Field, Spec, printable
+from protocols.decoder import Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.engine.fields import Field, Spec, printable
 from protocols.iggy import commands, frames, recognise, summary, vsr
 from protocols.iggy.generation import TELLING, TELLING_REPLIES, Session
 
@@ -99,13 +99,13 @@ class Iggy(Decoder):
             session.learn(code, False, data, start + 8, start + 8 + length)
         return Header(Kind.RESPONSE, CLASSIC_KEY, "", Note(Role.REPLY, code, number, session))
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         note = message.header.context
         words = summary.frame(message) if note.role is Role.FRAME else summary.request(message) if note.role is Role.REQUEST else summary.reply(message)
         words.info = printable(words.info)
         return words
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         role = message.header.context.role
         return frames.frame(message) if role is Role.FRAME else frames.request(message) if role is Role.REQUEST else frames.reply(message)
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from protocols.decoder import Message
-from protocols.fields import Field, Spec, generated
+from protocols.decoder import MessageBytes
+from protocols.engine.fields import Field, Spec, generated
+from protocols.engine.records import U32LE, U64LE, Array, IfMore, Layout, Limited, Rest, read
 from protocols.iggy import commands as c
 from protocols.iggy import errors, vsr
 from protocols.iggy.generation import TELLING, Session, body, layout_for, sound, tiles, vsr_body
@@ -17,7 +18,6 @@ from protocols.iggy.layouts import GENERATIONS, VSR, reply_parts, request_parts
 from protocols.iggy.messages import ONE_BATCH
 from protocols.iggy.parts import DERIVED_OPTIONS, PARTITION_ID, STREAM, TOPIC, Parts
 from protocols.iggy.vsr import CODE, STATUS, Frame
-from protocols.records import U32LE, U64LE, Array, IfMore, Layout, Limited, Rest, read
 
 __all__ = ["GETS", "TELLING", "code_of", "frame", "operation_of", "reply", "request", "specs"]
 
@@ -61,7 +61,7 @@ _UNREAD = Layout(None, (*_REPLY, *_UNKNOWN))
 _SHORT = Layout(None, _REQUEST)
 
 
-def request(message: Message) -> list[Field]:
+def request(message: MessageBytes) -> list[Field]:
     """The fields of a classic request."""
     data, start, end, view, note = message.data, message.start, message.end, message.view, message.header.context
     if end - start < 8:
@@ -76,7 +76,7 @@ def request(message: Message) -> list[Field]:
     return out
 
 
-def _read(message: Message, code: int, request: bool) -> tuple[int, list[Field]]:
+def _read(message: MessageBytes, code: int, request: bool) -> tuple[int, list[Field]]:
     """(generation, fields) of a classic message: by the connection's generation, unless another one fits and that does not."""
     data, start, end, view = message.data, message.start, message.end, message.view
     layout = _request_layout if request else _reply_layout
@@ -116,7 +116,7 @@ def _trailing(out: list[Field], at: int, view: int) -> None:
         out.append(_note(f"{sized(found.length)} behind the payload: some SDKs (Go, Node) send them, servers ignore them", at, view))
 
 
-def reply(message: Message) -> list[Field]:
+def reply(message: MessageBytes) -> list[Field]:
     """The fields of a classic reply."""
     data, start, end, view, note = message.data, message.start, message.end, message.view, message.header.context
     if end - start < 8:
@@ -142,7 +142,7 @@ def reply(message: Message) -> list[Field]:
     return out
 
 
-def _asked(message: Message) -> int | None:
+def _asked(message: MessageBytes) -> int | None:
     """The command of the request that a reply answers."""
     peer = message.peer
     return peer.header.context.code if peer is not None and peer.header.context.code >= 0 else None
@@ -162,7 +162,7 @@ def _failed(out: list[Field], status: int, at: int, view: int) -> None:
 _GUESSES = ((c.GET_OFFSET, "consumer offsets"), (c.POLL, "polled messages"), (c.STATS, "statistics"))
 
 
-def _guessed(message: Message) -> list[Field]:
+def _guessed(message: MessageBytes) -> list[Field]:
     """A reply whose request was not captured: only where one layout is unmistakable."""
     data, start, end, view, session = message.data, message.start, message.end, message.view, message.header.context.session
     if message.complete and 16 < end - start - 8 <= TRIED_MOST:
@@ -233,7 +233,7 @@ def operation_of(found: Frame, code: int) -> str:
     return c.OPERATIONS.get(found.operation, f"operation {found.operation}")
 
 
-def frame(message: Message) -> list[Field]:
+def frame(message: MessageBytes) -> list[Field]:
     """The fields of a VSR frame."""
     data, start, end, view = message.data, message.start, message.end, message.view
     head = min(end, start + vsr.HEADER)
@@ -254,7 +254,7 @@ def frame(message: Message) -> list[Field]:
     return out + made
 
 
-def _body(message: Message, found: Frame, made: list[Field]) -> Layout:
+def _body(message: MessageBytes, found: Frame, made: list[Field]) -> Layout:
     """The layout of a frame's body; what is known beside the bytes goes to `made`."""
     data, start, view = message.data, message.start, message.view
     command = found.command

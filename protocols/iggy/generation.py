@@ -10,10 +10,10 @@ from collections.abc import Hashable, Sequence
 from functools import cache
 from typing import Any
 
-from protocols.fields import MALFORMED, Field
+from protocols.engine.fields import MALFORMED, Field
+from protocols.engine.records import Layout, Malformed, parse
 from protocols.iggy import commands as c
 from protocols.iggy.layouts import GENERATIONS, VSR, reply_parts, request_parts
-from protocols.records import Layout, Malformed, parse
 
 __all__ = ["CLASSIC", "TELLING", "Session", "body", "fitting", "layout_for", "sound", "tiles", "vsr_body"]
 

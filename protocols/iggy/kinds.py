@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import xxhash
 
-from protocols.fields import Field, Spec, absolute_time
-from protocols.scalars import Leaf, Malformed, Reader, Short, Source, short
+from protocols.engine.fields import Field, Spec, absolute_time
+from protocols.engine.scalars import Leaf, Malformed, Reader, Short, Source, short
 
 __all__ = ["Checksum", "Name", "OneOf", "Reserved", "Typed", "YesNo", "moment", "payload", "sized", "whole"]
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import F32LE, MICROSLE, U8, U16LE, U32LE, U64LE, Array, Custom, Each, IfMore, Layout, Limited, Rest, Secret, When
+from protocols.engine.scalars import Malformed, Reader, Source
 from protocols.iggy import commands as c
 from protocols.iggy import messages as m
 from protocols.iggy import parts as p
 from protocols.iggy.kinds import OneOf, YesNo, payload
 from protocols.iggy.parts import GROUP, NAME, PARTITION, PARTITION_PLAIN, STREAM, TEXT, TOPIC, USER, Part, Parts
-from protocols.records import F32LE, MICROSLE, U8, U16LE, U32LE, U64LE, Array, Custom, Each, IfMore, Layout, Limited, Rest, Secret, When
-from protocols.scalars import Malformed, Reader, Source
 
 __all__ = ["GENERATIONS", "REPLIES", "REQUESTS", "VSR", "reply_parts", "request_parts"]
 

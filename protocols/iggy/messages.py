@@ -9,11 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import MICROSLE, U8, U32LE, U64LE, U128LE, Blob, Custom, Each, Layout, Limited, Rest, Sized, Type
+from protocols.engine.scalars import Malformed, Reader, Source
 from protocols.iggy.kinds import HEADER_KINDS, Checksum, Reserved, Typed, brief, crc32, moment, payload, sized, whole, xxh3
 from protocols.iggy.parts import COUNT, PARTITIONING, STREAM, TOPIC, Parts
-from protocols.records import MICROSLE, U8, U32LE, U64LE, U128LE, Blob, Custom, Each, Layout, Limited, Rest, Sized, Type
-from protocols.scalars import Malformed, Reader, Source
 
 __all__ = ["BATCHES", "MESSAGES", "ONE_BATCH", "SEND", "SEND_BATCH", "user_headers"]
 

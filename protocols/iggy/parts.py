@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import MICROSLE, U8, U32LE, U64LE, Blob, Custom, Each, Layout, Limited, Switch, Text, Type, When
+from protocols.engine.scalars import Malformed, Reader, Source
 from protocols.iggy.kinds import HEADER_KINDS, Name, OneOf, Typed, YesNo, whole
-from protocols.records import MICROSLE, U8, U32LE, U64LE, Blob, Custom, Each, Layout, Limited, Switch, Text, Type, When
-from protocols.scalars import Malformed, Reader, Source
 
 Part = tuple[Spec, Type]
 Parts = tuple[Part, ...]

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import struct
 
-from protocols.cursor import Cursor
-from protocols.decoder import Message, Status, Summary
+from protocols.decoder import MessageBytes, Status, Summary
+from protocols.engine.cursor import Cursor
 from protocols.iggy import commands as c
 from protocols.iggy import errors, frames, vsr
 from protocols.iggy.generation import layout_for
@@ -222,7 +222,7 @@ def _line(op: str, asked: Asked) -> str:
 
 # classic
 
-def _asked(message: Message) -> Asked:
+def _asked(message: MessageBytes) -> Asked:
     """What a classic request says."""
     note = message.header.context
     data, start, end = message.data, message.start, message.end
@@ -231,7 +231,7 @@ def _asked(message: Message) -> Asked:
     return _read(note.code, generation, Words(data, start + 8, end))
 
 
-def request(message: Message) -> Summary:
+def request(message: MessageBytes) -> Summary:
     """The words for a classic request."""
     note = message.header.context
     if message.end - message.start < 8:
@@ -241,7 +241,7 @@ def request(message: Message) -> Summary:
     return Summary(op, asked.target, asked.endpoint, str(note.number), info=_line(op, asked))
 
 
-def reply(message: Message) -> Summary:
+def reply(message: MessageBytes) -> Summary:
     """The words for a classic reply."""
     note, data, start = message.header.context, message.data, message.start
     if message.end - start < 8:
@@ -324,12 +324,12 @@ def _polled(cursor: Words, generation: int) -> str:
 
 # VSR
 
-def _frame_asked(message: Message) -> Asked:
+def _frame_asked(message: MessageBytes) -> Asked:
     code = message.header.context.code
     return _read(code, VSR, Words(message.data, message.start + vsr.HEADER, message.end))
 
 
-def frame(message: Message) -> Summary:
+def frame(message: MessageBytes) -> Summary:
     """The words for a VSR frame."""
     data, start, end = message.data, message.start, message.end
     found = vsr.frame(data, start, end)
@@ -356,7 +356,7 @@ def frame(message: Message) -> Summary:
     return Summary(name, status=status, error=words, info=f"{name}{size}" + (f": {words}" if words else ""))
 
 
-def _frame_reply(message: Message, found: vsr.Frame) -> Summary:
+def _frame_reply(message: MessageBytes, found: vsr.Frame) -> Summary:
     data, start, end, peer = message.data, message.start, message.end, message.peer
     asked = _frame_asked(peer) if peer is not None else Asked()
     op = peer.header.op if peer is not None else ""

@@ -10,13 +10,13 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import U8, U32LE, U64LE, Array, Bytes, Custom, Each, Layout, Number, Type
+from protocols.engine.scalars import MICROSLE, Reader, Source, Wide
 from protocols.iggy import commands
 from protocols.iggy.errors import NAMES
 from protocols.iggy.kinds import Checksum, Reserved, moment, xxh3
 from protocols.iggy.parts import USER_ID, Parts, version
-from protocols.records import U8, U32LE, U64LE, Array, Bytes, Custom, Each, Layout, Number, Type
-from protocols.scalars import MICROSLE, Reader, Source, Wide
 
 __all__ = ["COMMANDS", "HEADER", "LAYOUTS", "RESULT", "Frame", "frame", "looks_like", "sure"]
 

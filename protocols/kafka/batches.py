@@ -13,14 +13,14 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import Malformed, Source
 from protocols.kafka import single
 from protocols.kafka.compression import CodecError, decompress, limit_for
 from protocols.kafka.reader import Scope, note
 from protocols.kafka.single import MESSAGE_KEY, MESSAGE_VALUE, RecordSet
 from protocols.kafka.values import CODECS, show_time
-from protocols.records import Malformed, Source
 
 __all__ = ["BATCH_HEADER", "SPECS", "BatchHead", "batch_heads", "in_words", "read_batches"]
 

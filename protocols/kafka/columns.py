@@ -11,10 +11,10 @@ from struct import unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.heads import ONEWAY, REQUEST, RESPONSE, Headers, Heads, Known
 from protocols.kafka.describe import operation
 from protocols.kafka.frames import TEACHERS, Api
 from protocols.kafka.recognise import FAR, MOST, Expected, is_headless, is_request
+from protocols.message_heads import ONEWAY, REQUEST, RESPONSE, FieldColumn, HeaderColumns, MessageHeads
 
 __all__ = ["TOLD", "headers", "known", "requests", "responses"]
 
@@ -27,7 +27,7 @@ CLIENT = 14
 Ints = NDArray[np.int64]
 
 
-def requests(heads: Heads) -> int:
+def requests(heads: MessageHeads) -> int:
     """How many of the first messages are requests."""
     words = heads.head.view(np.uint64)
     body = heads.number(0, ">i4")
@@ -57,7 +57,7 @@ def requests(heads: Heads) -> int:
     return heads.accepted(good, is_request)
 
 
-def responses(heads: Heads, expected: Expected) -> int:
+def responses(heads: MessageHeads, expected: Expected) -> int:
     """How many of the first messages are responses to requests like those of the opening."""
     body, correlation = heads.number(0, ">i4"), heads.number(4, ">i4")
     good = (body >= 4) & (body <= MOST)
@@ -69,7 +69,7 @@ def responses(heads: Heads, expected: Expected) -> int:
     return len(heads) if good.all() else int(np.argmin(good))
 
 
-def headers(heads: Heads) -> Headers | None:
+def headers(heads: MessageHeads) -> HeaderColumns | None:
     """Kinds and correlation ids; None for a connection with SASL tokens without frames."""
     client = heads.client
     key, version = heads.number(4, ">i2"), heads.number(6, ">i2")
@@ -87,10 +87,10 @@ def headers(heads: Heads) -> Headers | None:
         unanswered, unclear = _acks(heads, produce, version[produce])
         kind[produce[unanswered]] = ONEWAY
         single[produce[unclear]] = True
-    return Headers(kind, number, np.ones(len(heads), np.bool_), np.flatnonzero(single))
+    return HeaderColumns(kind, number, np.ones(len(heads), np.bool_), np.flatnonzero(single))
 
 
-def _acks(heads: Heads, rows: Ints, version: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _acks(heads: MessageHeads, rows: Ints, version: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which Produce requests ask for no answer, and of which the head does not tell: the acks stand behind the client id and the transactional id."""
     size = np.maximum(heads.number(12, ">i2", rows), 0)
     unanswered, unclear = np.zeros(len(rows), np.bool_), np.ones(len(rows), np.bool_)
@@ -122,7 +122,7 @@ OF_REQUEST = {"kafka.api_key": 4, "kafka.response_key": 4, "kafka.response.versi
 TOLD = frozenset({*PLACES, OPERATION})
 
 
-def known(name: str, heads: Heads, peer: Ints) -> Known:
+def known(name: str, heads: MessageHeads, peer: Ints) -> FieldColumn:
     """Fields of the header. Not of what is too short, of a response without its request, and of Envelope, which has headers inside."""
     client = heads.client
     key = heads.number(4, ">i2")
@@ -133,7 +133,7 @@ def known(name: str, heads: Heads, peer: Ints) -> Known:
         place = np.zeros(len(heads), np.int64)
         api, place[client] = np.unique(heads.number(4, ">u4", client), return_inverse=True)
         names = [operation(Api(*unpack(">hh", one.to_bytes(4, "big")))) for one in api.tolist()]
-        return Known(place[request], sure, sure, names)
+        return FieldColumn(place[request], sure, sure, names)
     asked, answered, code = PLACES[name]
     value, there = np.zeros(len(heads), np.int64), np.zeros(len(heads), np.bool_)
     for way, at in ((client & sure, asked), (~client & sure, answered)):
@@ -142,4 +142,4 @@ def known(name: str, heads: Heads, peer: Ints) -> Known:
             continue
         value[rows] = heads.number(OF_REQUEST[name], code, request[rows]) if at is None else heads.number(at, code, rows)
         there[rows] = True
-    return Known(value, there, sure)
+    return FieldColumn(value, there, sure)

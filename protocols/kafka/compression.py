@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from protocols.codecs import CodecError, limited, lz4, zstd
+from protocols.engine.codecs import CodecError, limited, lz4, zstd
 
 __all__ = ["CodecError", "decompress", "limit_for"]
 

@@ -12,13 +12,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Skims, Summary
-from protocols.fields import Field, Spec
-from protocols.heads import Headers, Heads, Known
+from protocols.decoder import Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Skims, Summary
+from protocols.engine.fields import Field, Spec
 from protocols.kafka import batches, columns, describe, frames, internal, names, reader, recognise, sasl, schema, single, skim
 from protocols.kafka.frames import TEACHERS, TOKEN, Api
 from protocols.kafka.recognise import accepts as starts_message
 from protocols.kafka.values import INTERNAL, internal_ids
+from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 
 __all__ = ["Kafka"]
 
@@ -96,16 +96,16 @@ class Kafka(Decoder):
 
     accepts = staticmethod(starts_message)
 
-    def accepted(self, heads: Heads, side: Side) -> int | None:
+    def accepted(self, heads: MessageHeads, side: Side) -> int | None:
         expected = recognise.expected(side.opening if side.from_client else side.peer_opening)
         if expected.bare:
             return None
         return columns.requests(heads) if side.from_client else columns.responses(heads, expected)
 
-    def headers(self, heads: Heads) -> Headers | None:
+    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
         return columns.headers(heads)
 
-    def known(self, name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+    def known(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
         return columns.known(name, heads, peer)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
@@ -152,16 +152,16 @@ class Kafka(Decoder):
         """Batches of internal topics, whose records have the schema's fields, may be compressed; a fetch may name the topic by its id alone."""
         return (INTERNAL.encode(), *internal_ids)
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         return describe.describe(message)
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         return frames.dissect(message)
 
-    def skim(self, message: Message, names: frozenset[str]) -> Sequence[Field]:
+    def skim(self, message: MessageBytes, names: frozenset[str]) -> Sequence[Field]:
         return skim.skim(message, names)
 
-    def skims(self, names: tuple[str, ...], heads: Heads, peer: NDArray[np.int64]) -> Skims:
+    def skims(self, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64]) -> Skims:
         return skim.skims(names, heads, peer)
 
 

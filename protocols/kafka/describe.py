@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from protocols.decoder import Message, Status, Summary
-from protocols.fields import Field
+from protocols.decoder import MessageBytes, Status, Summary
+from protocols.engine.fields import Field
 from protocols.kafka import internal, sasl, schema
 from protocols.kafka.batches import BatchHead, batch_heads, in_words
 from protocols.kafka.errors import NAMES, error_name, error_status
@@ -207,7 +207,7 @@ def _array_count(found: Found, name: str) -> int | None:
     return array.fields[0].value if array is not None and array.fields else None
 
 
-def describe(message: Message) -> Summary:
+def describe(message: MessageBytes) -> Summary:
     """The words for one message."""
     context, peer = message.header.context, message.peer
     if context == TOKEN:
@@ -232,7 +232,7 @@ def _failure(code: int, share: str) -> str:
     return error_name(code) + (f" ({details})" if details else "")
 
 
-def _tail(message: Message, fields: Sequence[Field]) -> str:
+def _tail(message: MessageBytes, fields: Sequence[Field]) -> str:
     """What has to be said of any message: malformed, cut, not understood."""
     for one in fields[-4:]:
         if one.name == "_ws.malformed":
@@ -242,7 +242,7 @@ def _tail(message: Message, fields: Sequence[Field]) -> str:
     return "" if message.complete else f" [{message.end - message.start} of {message.length} bytes]"
 
 
-def _request(message: Message, api: Api, fields: Sequence[Field], ident: str) -> Summary:
+def _request(message: MessageBytes, api: Api, fields: Sequence[Field], ident: str) -> Summary:
     found = _collect(fields, "kafka.offset_time" if api.key == LIST_OFFSETS else "kafka.offset")
     op = operation(api)
     where, topics = _target(found, "any" if api.key == LIST_OFFSETS else "known" if api.key in (1, 8, 28, 21) else "")
@@ -275,7 +275,7 @@ def _request(message: Message, api: Api, fields: Sequence[Field], ident: str) ->
                    info=" ".join(words) + _tail(message, fields), waits=bool(found.first.get("kafka.long_poll")))
 
 
-def _response(message: Message, api: Api, fields: Sequence[Field], ident: str) -> Summary:
+def _response(message: MessageBytes, api: Api, fields: Sequence[Field], ident: str) -> Summary:
     learn(fields)
     found = _collect(fields)
     op = operation(api)

@@ -10,15 +10,15 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from protocols import fields as f
-from protocols.decoder import Message
-from protocols.fields import Field, Spec
+from protocols.decoder import MessageBytes
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import Malformed, Short, Source
 from protocols.kafka import batches, internal, sasl, schema
 from protocols.kafka.layouts import reader
 from protocols.kafka.names import LABELS
 from protocols.kafka.reader import Scope, last_end, note
 from protocols.kafka.values import ENUMS, SHOWS, learn_topic
-from protocols.records import Malformed, Short, Source
 
 __all__ = ["SPECS", "TEACHERS", "TOKEN", "Api", "body_fields", "dissect", "learn", "learn_from", "request_version"]
 
@@ -77,7 +77,7 @@ def request_version(api: Api) -> int:
     return 2 if message.is_flexible(api.version) else 1
 
 
-def body_fields(message: Message, scope: Scope | None) -> list[Field]:
+def body_fields(message: MessageBytes, scope: Scope | None) -> list[Field]:
     """The fields of a frame; `scope` says whether records and bytes are opened. Never raises.
 
     The garbage collector rests meanwhile: fields make no cycles, and a large answer makes 100,000 of them, which it would walk again and again.
@@ -91,7 +91,7 @@ def body_fields(message: Message, scope: Scope | None) -> list[Field]:
             gc.enable()
 
 
-def _frame(message: Message, scope: Scope | None) -> list[Field]:
+def _frame(message: MessageBytes, scope: Scope | None) -> list[Field]:
     out: list[Field] = []
     cut = not message.complete
     source = Source(message.data, message.view, cut, scope)
@@ -309,7 +309,7 @@ def _plausible(fields: list[Field]) -> bool:
     return True
 
 
-def dissect(message: Message) -> list[Field]:
+def dissect(message: MessageBytes) -> list[Field]:
     """Everything of one message: bytes opened, batches decompressed into byte views of the message."""
     peer = message.peer
 
@@ -326,7 +326,7 @@ def dissect(message: Message) -> list[Field]:
     return fields
 
 
-def _enveloped(source: Source, name: str, at: int, end: int, scope: Scope, peer: Message | None) -> list[Field]:
+def _enveloped(source: Source, name: str, at: int, end: int, scope: Scope, peer: MessageBytes | None) -> list[Field]:
     """The request or response that Envelope forwards: a frame without its length."""
     out: list[Field] = []
     known = end - at >= 2 and schema.request(struct.unpack_from(">h", source.data, at)[0]) is not None
@@ -345,7 +345,7 @@ def _enveloped(source: Source, name: str, at: int, end: int, scope: Scope, peer:
     return out
 
 
-def _forwarded(peer: Message | None) -> Api | None:
+def _forwarded(peer: MessageBytes | None) -> Api | None:
     """What the request inside an Envelope asked."""
     if peer is None:
         return None

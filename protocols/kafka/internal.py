@@ -8,14 +8,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import Malformed, Source
 from protocols.kafka import schema
 from protocols.kafka.layouts import reader
 from protocols.kafka.reader import Scope, note, read_uvarint
 from protocols.kafka.schema import Message
 from protocols.kafka.values import CONTROL_TYPES
-from protocols.records import Malformed, Source
 
 __all__ = ["SPECS", "open_control", "open_embedded", "open_record"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from protocols.fields import Spec
+from protocols.engine.fields import Spec
 from protocols.kafka.errors import NAMES as ERROR_NAMES
 from protocols.kafka.schema import Part, api_names
 from protocols.kafka.values import ENUMS, SHOWS, show_milliseconds, show_time

@@ -1,6 +1,6 @@
 """Readers of the parts that Kafka's messages are made of: runs of numbers, strings and bytes, arrays, structs.
 
-The shape is the record engine's (`protocols.records`): a reader takes a source, a position and an end, appends fields and
+The shape is the record engine's (`protocols.engine.records`): a reader takes a source, a position and an end, appends fields and
 returns the position after them. What the engine does not know is here and in `tags`: compact forms, null markers, tag sections. Numbers side
 by side are unpacked together by a function made for that run of sizes; every reader yields exactly one field a part.
 """
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import Any
 
-from protocols import fields as f
-from protocols.fields import Bare, Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Bare, Field, Spec
+from protocols.engine.records import Malformed, Reader, Short, Source
 from protocols.kafka import names
 from protocols.kafka.schema import Part
 from protocols.kafka.values import topic_id
-from protocols.records import Malformed, Reader, Short, Source
 
 __all__ = [
     "FIXED", "NOTE", "TAG", "TAGS", "TAG_COUNT", "TAG_DATA", "TAG_NUMBER", "TAG_SIZE", "Scope", "array_reader", "blob_reader", "converter",

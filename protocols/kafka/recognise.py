@@ -12,11 +12,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from protocols.decoder import Match, Opening, Side
-from protocols.fields import printable
+from protocols.engine.fields import printable
+from protocols.engine.records import Malformed, Short, Source
 from protocols.kafka import frames, schema
 from protocols.kafka.frames import Api
 from protocols.kafka.layouts import reader
-from protocols.records import Malformed, Short, Source
 
 __all__ = ["FAR", "HEAD", "MOST", "PORTS", "Expected", "accepts", "expected", "is_headless", "is_request", "recognise"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from protocols.fields import Field, Spec
-from protocols.records import Source
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import Source
 
 __all__ = ["SPECS", "open_token", "token_words"]
 

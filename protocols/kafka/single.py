@@ -10,12 +10,12 @@ import struct
 from functools import partial
 from typing import NamedTuple
 
-from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import Malformed, Short, Source
 from protocols.kafka import internal
 from protocols.kafka.reader import note
 from protocols.kafka.values import show_time
-from protocols.records import Malformed, Short, Source
 
 __all__ = ["MESSAGE_KEY", "MESSAGE_VALUE", "SPECS", "RecordSet", "open_payloads", "preview", "read_records", "show_payload", "sized"]
 

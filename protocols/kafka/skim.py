@@ -13,16 +13,16 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols import fields as f
-from protocols.decoder import Decoder, Message, Skims
-from protocols.fields import Field, Spec
-from protocols.heads import Heads
+from protocols.decoder import Decoder, MessageBytes, Skims
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
 from protocols.kafka import batches, frames, internal, names, reader, sasl, schema, single
 from protocols.kafka.frames import API_VERSIONS, LONG_POLLS, TEACHERS, TOKEN, UNSUPPORTED_VERSION, Api
 from protocols.kafka.schema import Part
 from protocols.kafka.skim_text import NotPlain, Skimmer
 from protocols.kafka.skimmers import Held, Writer
 from protocols.kafka.values import INTERNAL
+from protocols.message_heads import MessageHeads
 
 __all__ = ["skim", "skims"]
 
@@ -168,7 +168,7 @@ def _of_request(head: bytes, wanted: frozenset[str]) -> Skimmer | None:
     return _skimmer(Api(*struct.unpack(">hh", head)), True, wanted)
 
 
-def skim(message: Message, wanted: frozenset[str]) -> Sequence[Field]:
+def skim(message: MessageBytes, wanted: frozenset[str]) -> Sequence[Field]:
     """The fields with these names, in the order of the tree, perhaps with others between or below them. Never raises."""
     data, start, end = message.data, message.start, message.end
     if end - start >= (REQUEST if message.from_client else RESPONSE) and message.header.context != TOKEN:
@@ -184,7 +184,7 @@ def skim(message: Message, wanted: frozenset[str]) -> Sequence[Field]:
     return frames.dissect(message)
 
 
-def skims(wanted: tuple[str, ...], heads: Heads, peer: NDArray[np.int64]) -> Skims:
+def skims(wanted: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64]) -> Skims:
     """How many messages are skimmed, by their heads."""
     client = heads.client
     request = np.where(client, np.arange(len(heads)), peer)

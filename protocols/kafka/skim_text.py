@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
 
 __all__ = ["NotPlain", "Skimmer", "Text"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from protocols.fields import Spec
+from protocols.engine.fields import Spec
 from protocols.kafka import names
 from protocols.kafka.reader import FIXED, converter
 from protocols.kafka.schema import Message, Part

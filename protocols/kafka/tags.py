@@ -4,10 +4,10 @@ Each is read within its size, so that a fault, or one that this build does not k
 """
 from __future__ import annotations
 
-from protocols import fields as f
-from protocols.fields import Bare, Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Bare, Field, Spec
+from protocols.engine.records import Malformed, Reader, Short, Source
 from protocols.kafka.reader import TAG, TAG_COUNT, TAG_DATA, TAG_NUMBER, TAG_SIZE, TAGS, last_end, note, read_uvarint
-from protocols.records import Malformed, Reader, Short, Source
 
 __all__ = ["tags_reader"]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from protocols.fields import Field
+from protocols.engine.fields import Field
 from protocols.kafka import names, schema
 from protocols.kafka.errors import error_name
 from protocols.kafka.schema import Part

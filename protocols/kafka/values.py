@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from protocols.fields import absolute_time
+from protocols.engine.fields import absolute_time
 from protocols.kafka import schema
 from protocols.kafka.errors import show_error
 

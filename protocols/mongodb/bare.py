@@ -4,7 +4,7 @@ Whoever makes one sets what its class does not say.
 """
 from __future__ import annotations
 
-from protocols.fields import Bare, Spec
+from protocols.engine.fields import Bare, Spec
 from protocols.mongodb import bson
 
 __all__ = ["END", "LENGTH", "NAME", "SPECS", "TYPE", "EndField", "LengthField", "NameField", "TypeField"]

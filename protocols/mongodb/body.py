@@ -7,11 +7,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
+from protocols.engine.scalars import Malformed
 from protocols.mongodb import bson
 from protocols.mongodb import tables as t
 from protocols.mongodb.bson import Element
 from protocols.mongodb.compression import CannotDecompress, decompress
-from protocols.scalars import Malformed
 
 __all__ = ["Body", "read_body"]
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from protocols.engine.scalars import Malformed
 from protocols.mongodb.decimal128 import decimal128
-from protocols.scalars import Malformed
 
 __all__ = [
     "ARRAY", "BINARY_SUBTYPES", "DEEPEST", "DOCUMENT", "FIXED", "LARGEST", "TYPES", "Element", "Hide", "as_dict", "bounds", "count", "iso_time", "one_line",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.heads import ONEWAY, REQUEST, RESPONSE, Headers, Heads, Known
+from protocols.message_heads import ONEWAY, REQUEST, RESPONSE, FieldColumn, HeaderColumns, MessageHeads
 from protocols.mongodb import tables as t
 from protocols.mongodb.recognise import could_follow
 
@@ -22,7 +22,7 @@ FLAGS, KIND, SIZE = 16, 20, 21
 HEADER = 16
 
 
-def accepted(heads: Heads) -> int:
+def accepted(heads: MessageHeads) -> int:
     """How many of the first messages can be MongoDB's."""
     length, size, kind = heads.number(0, "<i4"), heads.number(SIZE, "<i4"), heads.head[:, KIND]
     good = (heads.number(12, "<i4") == t.OP_MSG) & (length >= LEAST) & (length <= t.LARGEST) & (heads.number(FLAGS, "<u4") & t.REQUIRED_UNKNOWN == 0)
@@ -30,7 +30,7 @@ def accepted(heads: Heads) -> int:
     return heads.accepted(good, could_follow)
 
 
-def headers(heads: Heads) -> Headers | None:
+def headers(heads: MessageHeads) -> HeaderColumns | None:
     """Kinds and ids; None for a connection with replies that announce more."""
     client, opcode = heads.client, heads.number(12, "<i4")
     plain = (opcode == t.OP_MSG) & (heads.have >= SIZE)
@@ -41,10 +41,10 @@ def headers(heads: Heads) -> Headers | None:
         plain &= client
     kind = np.where(client, np.where(more, ONEWAY, REQUEST), RESPONSE).astype(np.uint8)
     key = np.where(client, heads.number(4, "<u4"), heads.number(8, "<u4"))
-    return Headers(kind, key, np.ones(len(heads), np.bool_), np.flatnonzero(~plain))
+    return HeaderColumns(kind, key, np.ones(len(heads), np.bool_), np.flatnonzero(~plain))
 
 
-def known(name: str, heads: Heads) -> Known:
+def known(name: str, heads: MessageHeads) -> FieldColumn:
     """Fields of the header, of the messages that are not compressed."""
     sure: NDArray[np.bool_] = (heads.have >= HEADER) & (heads.number(12, "<i4") == t.OP_MSG)
-    return Known(heads.number(*PLACES[name]), sure, sure)
+    return FieldColumn(heads.number(*PLACES[name]), sure, sure)

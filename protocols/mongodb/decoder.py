@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols import fields as f
-from protocols.decoder import Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
-from protocols.fields import Field, Spec
-from protocols.heads import Headers, Heads, Known
+from protocols.decoder import Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import read
+from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 from protocols.mongodb import columns, document, layouts, meaning
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import read_body
@@ -25,7 +26,6 @@ from protocols.mongodb.compression import CannotDecompress, decompress, peek
 from protocols.mongodb.describe import carries_secrets, describe
 from protocols.mongodb.recognise import could_follow, recognise
 from protocols.mongodb.values import note
-from protocols.records import read
 
 __all__ = ["MongoDB"]
 
@@ -69,13 +69,13 @@ class MongoDB(Decoder):
     def accepts(self, head: bytes, side: Side) -> bool:
         return could_follow(head)
 
-    def accepted(self, heads: Heads, side: Side) -> int:
+    def accepted(self, heads: MessageHeads, side: Side) -> int:
         return columns.accepted(heads)
 
-    def headers(self, heads: Heads) -> Headers | None:
+    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
         return columns.headers(heads)
 
-    def known(self, name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+    def known(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
         return columns.known(name, heads)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
@@ -103,10 +103,10 @@ class MongoDB(Decoder):
         session.chain[request_id] = key, place + 1
         return Header(Kind.RESPONSE, key, "", place + 1, True)
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         return describe(message)
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         data, start, end, view = message.data, message.start, message.end, message.view
         want = message.length
         if end - start < 16:
@@ -154,7 +154,7 @@ def _first_key(data: bytes, at: int, end: int) -> str:
     return "" if name.startswith("$") else name
 
 
-def _plain(message: Message, data: bytes, at: int, end: int, view: int, opcode: int, want: int, secret: bool) -> list[Field]:
+def _plain(message: MessageBytes, data: bytes, at: int, end: int, view: int, opcode: int, want: int, secret: bool) -> list[Field]:
     """The body of an uncompressed message."""
     layout = layouts.BODIES.get(opcode, layouts.UNKNOWN_BODY)
     checked = opcode == t.OP_MSG and end - at >= 4 and bool(_U32(data, at)[0] & t.CHECKSUM_PRESENT)
@@ -183,7 +183,7 @@ def _checksum(data: bytes, start: int | None, at: int, view: int) -> list[Field]
     return [Field(layouts.CHECKSUM, stated, at, 4, view, (), text), f.generated(layouts.CHECKSUM_STATUS, int(good), at=at, view=view)]
 
 
-def _compressed(message: Message, secret: bool) -> list[Field]:
+def _compressed(message: MessageBytes, secret: bool) -> list[Field]:
     """The compressed message's own fields, and the tree of what it holds in a byte view of its own."""
     data, at, end, view = message.data, message.start + 16, message.end, message.view
     out = read(layouts.COMPRESSED_HEAD, data, at, end, view=view, want=message.length - 16 if not message.complete else None)

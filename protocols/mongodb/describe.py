@@ -4,8 +4,8 @@ What counts as an error is in `errors`. What a command's line tells beside its n
 """
 from __future__ import annotations
 
-from protocols.decoder import Message, Status, Summary
-from protocols.fields import printable
+from protocols.decoder import MessageBytes, Status, Summary
+from protocols.engine.fields import printable
 from protocols.mongodb import bson, masking
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import Body, read_body
@@ -54,7 +54,7 @@ def namespace(body: Body, command: str) -> tuple[str, str]:
     return body.text("$db") or body.namespace.removesuffix(".$cmd"), "" if command in NO_COLLECTION else collection
 
 
-def carries_secrets(message: Message, body: Body) -> bool:
+def carries_secrets(message: MessageBytes, body: Body) -> bool:
     """Whether passwords, proofs or tokens travel in this message: told by its command, in a reply without one by its keys."""
     if message.from_client:
         return command_of(body) in t.SECRET_COMMANDS
@@ -64,7 +64,7 @@ def carries_secrets(message: Message, body: Body) -> bool:
     return command_of(read_body(request.data, request.start, request.end)) in t.SECRET_COMMANDS
 
 
-def describe(message: Message) -> Summary:
+def describe(message: MessageBytes) -> Summary:
     """The words for one message."""
     body = read_body(message.data, message.start, message.end)
     packed = ""
@@ -184,7 +184,7 @@ def client(body: Body) -> tuple[str, str, str]:
     return name, version, app
 
 
-def _response(body: Body, message: Message) -> Summary:
+def _response(body: Body, message: MessageBytes) -> Summary:
     peer = message.peer
     asked = read_body(peer.data, peer.start, peer.end) if peer is not None else None
     command = command_of(asked) if asked is not None else ""

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.engine.scalars import I32LE, Malformed, Reader, Short, Source
 from protocols.mongodb import bare, bson, masking, values
 from protocols.mongodb.bare import LENGTH, EndField, LengthField, NameField, TypeField
 from protocols.mongodb.bson import ARRAY, DOCUMENT, Element
 from protocols.mongodb.extjson import document_line
-from protocols.scalars import I32LE, Malformed, Reader, Short, Source
 
 __all__ = ["PATHS", "SPECS", "Document", "document_fields"]
 

@@ -9,10 +9,10 @@ import math
 from json import dumps
 from typing import Any
 
+from protocols.engine.scalars import Malformed
 from protocols.mongodb import bson
 from protocols.mongodb.bson import ARRAY, DOCUMENT, Element, Hide
 from protocols.mongodb.masking import sensitive
-from protocols.scalars import Malformed
 
 __all__ = ["document_line", "json_text"]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import Custom, Each, IfMore, Layout
+from protocols.engine.scalars import I32LE, I64LE, U8, U32LE, Bytes, CString, Flags, Reader, Rest, Source, Type
 from protocols.mongodb import tables as t
 from protocols.mongodb.document import Document
 from protocols.mongodb.sections import DOCUMENT, SECTION, SECTIONS
-from protocols.records import Custom, Each, IfMore, Layout
-from protocols.scalars import I32LE, I64LE, U8, U32LE, Bytes, CString, Flags, Reader, Rest, Source, Type
 
 __all__ = ["BODIES", "COMPRESSED_HEAD", "HEADER", "MONGO", "specs"]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from protocols.decoder import Message
-from protocols.fields import Field, Spec, generated
+from protocols.decoder import MessageBytes
+from protocols.engine.fields import Field, Spec, generated
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import Body, read_body
 from protocols.mongodb.describe import COUNTED, awaits, client, command_of, cursor_namespace, documents_in, namespace, sasl
@@ -64,14 +64,14 @@ SPECS = (
     WRITE_ERRORS, CONCERN_CODE, N, MODIFIED, OPERATION_TIME, MORE, PLACE)
 
 
-def fields(message: Message, body: Body) -> list[Field]:
+def fields(message: MessageBytes, body: Body) -> list[Field]:
     """The group of what `message` means, its content made when it is opened; nothing where the message says nothing."""
     if not body.top and not body.namespace and not body.sequences:
         return []
     return [generated(GROUP, None, GROUP.label, message.start, message.view, partial(_made, message, body))]
 
 
-def _made(message: Message, body: Body) -> list[Field]:
+def _made(message: MessageBytes, body: Body) -> list[Field]:
     values = _request(body) if message.from_client else _reply(body, message)
     return [generated(spec, value, at=message.start, view=message.view) for spec, value in values if value not in (None, "")]
 
@@ -117,7 +117,7 @@ def _named(body: Body, command: str) -> Values:
     yield TXN, body.number("txnNumber")
 
 
-def _reply(body: Body, message: Message) -> Values:
+def _reply(body: Body, message: MessageBytes) -> Values:
     peer = message.peer
     if peer is not None:
         asked = read_body(peer.data, peer.start, peer.end)

@@ -10,10 +10,10 @@ import struct
 from typing import NamedTuple
 
 from protocols.decoder import Match, Opening
+from protocols.engine.scalars import Malformed
 from protocols.mongodb import bson
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import read_body
-from protocols.scalars import Malformed
 
 __all__ = ["could_follow", "could_start", "recognise"]
 

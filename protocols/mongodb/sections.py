@@ -4,13 +4,13 @@ Source: MongoDB specifications, source/message/OP_MSG.md. A fault inside a seque
 """
 from __future__ import annotations
 
-from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import Custom
+from protocols.engine.scalars import I32LE, CString, Malformed, Reader, Short, Source, short
 from protocols.mongodb import bson
 from protocols.mongodb.document import Document
 from protocols.mongodb.values import note
-from protocols.records import Custom
-from protocols.scalars import I32LE, CString, Malformed, Reader, Short, Source, short
 
 __all__ = ["DOCUMENT", "SECTION", "SECTIONS"]
 

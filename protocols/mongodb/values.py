@@ -10,11 +10,11 @@ import struct
 from collections.abc import Callable
 from functools import partial
 
-from protocols import fields as f
-from protocols.fields import Bare, Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Bare, Field, Spec
+from protocols.engine.scalars import F32LE, I32LE, I64LE, Malformed
 from protocols.mongodb import bson
 from protocols.mongodb.decimal128 import decimal128
-from protocols.scalars import F32LE, I32LE, I64LE, Malformed
 
 __all__ = ["LEAVES", "NOTE", "SECRET_LEAVES", "SPECS", "Documents", "add_parts", "note", "vector_text"]
 

@@ -5,9 +5,9 @@ it turns out to be, and as bytes otherwise.
 """
 from __future__ import annotations
 
-from protocols import fields as f
-from protocols.decoder import Message
-from protocols.fields import Field
+from protocols.decoder import MessageBytes
+from protocols.engine import fields as f
+from protocols.engine.fields import Field
 from protocols.rocketmq import messages, registration, stored
 from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
@@ -24,7 +24,7 @@ def kind_of(asked: int, response: bool, code: int) -> str:
     return operation.response_body if response else operation.request_body
 
 
-def body(message: Message, head: Head, asked: int, start: int, cut: bool) -> list[Field]:
+def body(message: MessageBytes, head: Head, asked: int, start: int, cut: bool) -> list[Field]:
     """The fields of the body, `message.data[start:message.end]`."""
     data, end, view = message.data, message.end, message.view
     if start >= end:
@@ -58,7 +58,7 @@ def body(message: Message, head: Head, asked: int, start: int, cut: bool) -> lis
     return [Field(s.BODY, data[start:end], start, end - start, view)]
 
 
-def _registration(message: Message, start: int) -> Field:
+def _registration(message: MessageBytes, start: int) -> Field:
     """The zlib body of REGISTER_BROKER, told by its first byte: 5.3.3 sends it with compressed=false."""
     data, end, view = message.data, message.end, message.view
     wire = data[start:end]

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import zlib
 
-from protocols.codecs import CodecError, limited, lz4, zstd
+from protocols.engine.codecs import CodecError, limited, lz4, zstd
 
 __all__ = ["LIMIT", "NAMES", "CodecError", "decompress"]
 

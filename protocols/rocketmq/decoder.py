@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from protocols import fields as f
-from protocols.decoder import MORE, Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
-from protocols.fields import Field, Spec, generated, printable
+from protocols.decoder import MORE, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec, generated, printable
 from protocols.rocketmq import bodies, messages, preamble, registration, summary, trace, values
 from protocols.rocketmq import recognise as signs
 from protocols.rocketmq import specs as s
@@ -59,14 +59,14 @@ class RocketMQ(Decoder):
             return Header(Kind.RESPONSE, found.opaque)
         return Header(Kind.ONEWAY if flag & t.ONEWAY else Kind.REQUEST, found.opaque, "" if found.code is None else t.operation_name(found.code))
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         if message.header.context == PREAMBLE:
             return Summary(PREAMBLE, info=printable(preamble.words(message.data, message.start, message.end)))
         said = summary.describe(message)
         said.info = printable(said.info)
         return said
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         data, start, end, view = message.data, message.start, message.end, message.view
         cut = not message.complete
         if message.header.context == PREAMBLE:

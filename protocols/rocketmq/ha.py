@@ -10,10 +10,10 @@ import struct
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from protocols import fields as f
-from protocols.decoder import CLAIM, MORE, REFUSED, Decoder, Header, Kind, Match, Message, Opening, Side, Summary
-from protocols.fields import Field, Spec
-from protocols.records import I16, I32, I64, Each, Layout, Sized, read
+from protocols.decoder import CLAIM, MORE, REFUSED, Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import I16, I32, I64, Each, Layout, Sized, read
 from protocols.rocketmq import messages, stored, trace, values
 from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
@@ -115,7 +115,7 @@ class RocketMQHA(Decoder):
         size = _I32(data, start + (4 if states else 8))[0] if end - start >= 12 else 1
         return Header(Kind.EVENT, None, "transfer" if size else "heartbeat", states)
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         data, start, end = message.data, message.start, message.end
         op, states = message.header.op, message.header.context
         words = [op]
@@ -130,7 +130,7 @@ class RocketMQHA(Decoder):
             words.append("cut off")
         return Summary(op, info=" ".join(words))
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         data, start, end, view = message.data, message.start, message.end, message.view
         states = message.header.context
         state = _I32(data, start)[0] if states and end - start >= 4 else 0

@@ -1,8 +1,8 @@
 """The header of a frame as fields: both formats, each key and value with its place."""
 from __future__ import annotations
 
-from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
 from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.head import BINARY_LEAST, I16, I32, full_code

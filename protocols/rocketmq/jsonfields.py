@@ -7,8 +7,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 
-from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
 from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.header_fields import hide

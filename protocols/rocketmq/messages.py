@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from protocols import fields as f
-from protocols.decoder import Message
-from protocols.fields import Field, Spec
-from protocols.headers import address
+from protocols.decoder import MessageBytes
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.lower.header_tables import address
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.compression import LIMIT, NAMES, CodecError, decompress
 from protocols.rocketmq.jsonfields import json_fields
@@ -74,7 +74,7 @@ PAGE = 2000
 class Bodies:
     """Decompresses the bodies of one frame into byte views, within one limit for all."""
 
-    def __init__(self, message: Message | None) -> None:
+    def __init__(self, message: MessageBytes | None) -> None:
         """Without a message nothing is decompressed: it is too late for byte views."""
         self.message = message
         self.left = LIMIT if message is not None else 0

@@ -4,10 +4,10 @@ Version 1 is a line of text, version 2 binary with a signature of 12 bytes. Sour
 """
 from __future__ import annotations
 
-from protocols import fields as f
 from protocols.decoder import MORE, REFUSED
-from protocols.fields import Field, Spec
-from protocols.headers import address
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
+from protocols.lower.header_tables import address
 from protocols.rocketmq import tables as t
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"

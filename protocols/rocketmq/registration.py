@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import struct
 
-from protocols import fields as f
-from protocols.fields import Field, Spec
+from protocols.engine import fields as f
+from protocols.engine.fields import Field, Spec
 from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.jsonfields import json_fields

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from protocols.fields import Spec
+from protocols.engine.fields import Spec
 from protocols.rocketmq import tables as t
 
 ROOT = Spec("rocketmq", "Apache RocketMQ", "protocol")

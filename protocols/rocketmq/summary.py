@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from protocols.decoder import Message, Status, Summary
+from protocols.decoder import MessageBytes, Status, Summary
 from protocols.rocketmq import stored
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.bodies import kind_of
@@ -41,7 +41,7 @@ class Words:
     """What can be said of one frame, each thing found when it is asked for. `asked` is the request code that counts: of a response its
     request's, -1 until `answers` tells it."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: MessageBytes) -> None:
         self.message = message
         self.head: Head = head(message.data, message.start, message.end)
         self.asked = -1 if self.head.response else self.head.code
@@ -186,7 +186,7 @@ def trace_ids(properties: dict[str, str]) -> tuple[str, str]:
     return "", ""
 
 
-def describe(message: Message) -> Summary:
+def describe(message: MessageBytes) -> Summary:
     """The words for a frame; a response's operation and target are its request's."""
     if message.end - message.start < 9:
         return Summary(op=message.header.op, info="frame without a header")

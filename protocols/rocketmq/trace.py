@@ -4,7 +4,7 @@ Contexts end with 0x02, their values are separated by 0x01; the first value name
 """
 from __future__ import annotations
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
 from protocols.rocketmq.tables import filter_word
 
 _KINDS = {

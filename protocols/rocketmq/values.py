@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from protocols.fields import Field, Spec
+from protocols.engine.fields import Field, Spec
 from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.jsontext import text_of

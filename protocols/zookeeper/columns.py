@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.heads import EVENT, REQUEST, RESPONSE, Headers, Heads, Known
+from protocols.message_heads import EVENT, REQUEST, RESPONSE, FieldColumn, HeaderColumns, MessageHeads
 from protocols.zookeeper import tables as t
 from protocols.zookeeper.layouts import REQUESTS
 from protocols.zookeeper.recognise import COMMON_XIDS, MOST, reply_like, request_like
@@ -19,7 +19,7 @@ OPERATIONS = np.array(sorted(REQUESTS), np.int64)
 REPLY_HEADER = 16
 
 
-def requests(heads: Heads) -> int:
+def requests(heads: MessageHeads) -> int:
     """How many of the first frames can be a client's."""
     length, xid, code = heads.number(0, ">i4"), heads.number(4, ">i4"), heads.number(8, ">i4")
     place = np.minimum(OPERATIONS.searchsorted(code), len(OPERATIONS) - 1)
@@ -27,14 +27,14 @@ def requests(heads: Heads) -> int:
     return heads.accepted(good, request_like)
 
 
-def replies(heads: Heads) -> int:
+def replies(heads: MessageHeads) -> int:
     """How many of the first frames can be a server's."""
     length, xid, zxid, code = heads.number(0, ">i4"), heads.number(4, ">i4"), heads.number(8, ">i8"), heads.number(16, ">i4")
     good = (length >= REPLY_HEADER) & (length <= MOST - 4) & (xid > -16) & (zxid >= -1) & (code > -200) & (code <= 0)
     return heads.accepted(good, reply_like)
 
 
-def headers(heads: Heads) -> Headers | None:
+def headers(heads: MessageHeads) -> HeaderColumns | None:
     """Kinds and xids; None for a connection with a createSession, whose answer has no header."""
     client = heads.client
     xid, code = heads.number(4, ">i4"), heads.number(8, ">i4")
@@ -46,7 +46,7 @@ def headers(heads: Heads) -> Headers | None:
         single[np.argmax(side)] = True
     event = ~client & (xid == t.NOTIFICATION)
     kind = np.where(client, REQUEST, np.where(event, EVENT, RESPONSE)).astype(np.uint8)
-    return Headers(kind, np.where(asked & (code == t.PING), t.PING_XID, xid), ~event, np.flatnonzero(single))
+    return HeaderColumns(kind, np.where(asked & (code == t.PING), t.PING_XID, xid), ~event, np.flatnonzero(single))
 
 
 PLACES = {"zookeeper.xid": (4, 4, ">i4"), "zookeeper.zxid": (None, 8, ">i8"), "zookeeper.err": (None, 16, ">i4")}
@@ -58,7 +58,7 @@ SEVERAL = (t.MULTI, t.MULTI_READ)
 """Operations that carry others, with codes and errors of their own."""
 
 
-def known(name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+def known(name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
     """Fields of the header and the operation: not of the first frame of each direction and what belongs to it, of a reply without its request, and of
     operations that carry others."""
     client, xid, code = heads.client, heads.number(4, ">i4"), heads.number(8, ">i4")
@@ -71,12 +71,12 @@ def known(name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
     if name == OPERATION:
         place = np.zeros(len(heads), np.int64)
         codes, place[client] = np.unique(code[client], return_inverse=True)
-        return Known(np.where(event, len(codes), place[asked]), sure, sure, [*(t.operation(one) for one in codes.tolist()), "notification"])
+        return FieldColumn(np.where(event, len(codes), place[asked]), sure, sure, [*(t.operation(one) for one in codes.tolist()), "notification"])
     sure &= event | ~np.isin(code[asked], SEVERAL)
     if name == OPCODE:
-        return Known(code[asked], sure & ~event, sure)
+        return FieldColumn(code[asked], sure & ~event, sure)
     value, there = np.zeros(len(heads), np.int64), np.zeros(len(heads), np.bool_)
     for way, at in zip((client, ~client), PLACES[name][:2], strict=True):
         if at is not None:
             value[way], there[way] = heads.number(at, PLACES[name][2], way), sure[way]
-    return Known(value, there, sure)
+    return FieldColumn(value, there, sure)

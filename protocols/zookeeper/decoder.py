@@ -12,10 +12,10 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import MORE, TO_END, Decoder, Framing, Header, Kind, Match, Message, Opening, Side, Summary
-from protocols.fields import Field, Spec, generated, printable
-from protocols.heads import Headers, Heads, Known
-from protocols.records import Layout, Malformed, parse, read
+from protocols.decoder import MORE, TO_END, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.engine.fields import Field, Spec, generated, printable
+from protocols.engine.records import Layout, Malformed, parse, read
+from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 from protocols.zookeeper import columns, layouts, summary, words
 from protocols.zookeeper import recognise as signs
 from protocols.zookeeper import tables as t
@@ -82,13 +82,13 @@ class ZooKeeper(Decoder):
     def accepts(self, head: bytes, side: Side) -> bool:
         return signs.request_like(head) if side.from_client else signs.reply_like(head)
 
-    def accepted(self, heads: Heads, side: Side) -> int:
+    def accepted(self, heads: MessageHeads, side: Side) -> int:
         return columns.requests(heads) if side.from_client else columns.replies(heads)
 
-    def headers(self, heads: Heads) -> Headers | None:
+    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
         return columns.headers(heads)
 
-    def known(self, name: str, heads: Heads, peer: NDArray[np.int64]) -> Known:
+    def known(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
         return columns.known(name, heads, peer)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
@@ -146,12 +146,12 @@ class ZooKeeper(Decoder):
     def verbatim(self) -> frozenset[str]:
         return VERBATIM
 
-    def describe(self, message: Message) -> Summary:
+    def describe(self, message: MessageBytes) -> Summary:
         words = _DESCRIBE[message.header.context](message)
         words.info = printable(words.info)
         return words
 
-    def dissect(self, message: Message) -> Sequence[Field]:
+    def dissect(self, message: MessageBytes) -> Sequence[Field]:
         data, start, end, view = message.data, message.start, message.end, message.view
         role = message.header.context
         if role is Role.WORD:
@@ -184,7 +184,7 @@ _DESCRIBE = {
 }
 
 
-def _reply_layout(message: Message, made: list[Field]) -> Layout:
+def _reply_layout(message: MessageBytes, made: list[Field]) -> Layout:
     """The layout of a reply, by its request; what is known beside its bytes goes to `made`."""
     data, start, view = message.data, message.start, message.view
     if message.end - start < 20:
@@ -227,7 +227,7 @@ def _terminated(multi: Field) -> bool:
     return bool(steps) and len(steps[-1].fields) >= 3 and steps[-1].fields[1].value is True
 
 
-def _notes(message: Message, found: Sequence[Field]) -> list[str]:
+def _notes(message: MessageBytes, found: Sequence[Field]) -> list[str]:
     """What is unusual about the message, or tells about its sender."""
     values = {one.spec: one for one in found if one.length or one.value is None}
     notes = []

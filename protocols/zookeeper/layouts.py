@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.fields import Field, Spec
-from protocols.records import I32, I64, MILLIS, U64, Array, Blob, Bool, Each, Flags, IfMore, Layout, Rest, Secret, Switch, Text, Type
+from protocols.engine.fields import Field, Spec
+from protocols.engine.records import I32, I64, MILLIS, U64, Array, Blob, Bool, Each, Flags, IfMore, Layout, Rest, Secret, Switch, Text, Type
 from protocols.zookeeper import tables as t
 
 Parts = tuple[tuple[Spec, Type], ...]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from protocols.decoder import CLAIM, Match, Opening
-from protocols.records import Malformed, parse
+from protocols.engine.records import Malformed, parse
 from protocols.zookeeper import tables as t
 from protocols.zookeeper import words
 from protocols.zookeeper.layouts import PATH, REQUEST_BODIES, REQUESTS, TRAILING, UNKNOWN, WATCH_EVENT

@@ -7,8 +7,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from protocols.cursor import Cursor
-from protocols.decoder import Message, Status, Summary
+from protocols.decoder import MessageBytes, Status, Summary
+from protocols.engine.cursor import Cursor
 from protocols.zookeeper import tables as t
 from protocols.zookeeper import words
 
@@ -69,7 +69,7 @@ def endpoint(path: str) -> str:
     return "/".join(path.split("/", 3)[:3]) if path.startswith("/") else ""
 
 
-def request(message: Message) -> Summary:
+def request(message: MessageBytes) -> Summary:
     """The words for a request with its header."""
     cursor = Jute(message.data, message.start + 4, message.end)
     try:
@@ -87,7 +87,7 @@ def request(message: Message) -> Summary:
     return Summary(name, target, endpoint(target), str(xid), info=f"{info}  xid={xid}")
 
 
-def request_path(message: Message) -> str:
+def request_path(message: MessageBytes) -> str:
     """What a request works on, as `Summary.target` says it; "" where its bytes do not tell."""
     cursor = Jute(message.data, message.start + 8, message.end)
     try:
@@ -181,7 +181,7 @@ def _multi(c: Jute) -> tuple[str, str]:
     return f"{first} +{count - 1}" if count > 1 else first, f"({', '.join(shown)}{more})" if shown else "(empty)"
 
 
-def reply(message: Message) -> Summary:
+def reply(message: MessageBytes) -> Summary:
     """The words for a reply with its header; the operation is the request's."""
     c = Jute(message.data, message.start + 4, message.end)
     try:
@@ -208,7 +208,7 @@ def reply(message: Message) -> Summary:
     return Summary(name, target, endpoint(target), str(xid), found.status, code, "" if code == 0 else found.name, f"{info}  xid={xid}", soft)
 
 
-def _code(peer: Message | None) -> int | None:
+def _code(peer: MessageBytes | None) -> int | None:
     """The operation code of a request with its header; None of a ConnectRequest, and where it is not there."""
     if peer is None or peer.end - peer.start < 12 or peer.header.key == "connect":
         return None
@@ -270,7 +270,7 @@ def _results(c: Jute) -> tuple[int, str]:
     return failed, f"operation {at_fault + 1} of {count} failed" if failed else f"{count} results"
 
 
-def event(message: Message) -> Summary:
+def event(message: MessageBytes) -> Summary:
     """The words for a watch event."""
     c = Jute(message.data, message.start + 8, message.end)
     try:
@@ -285,7 +285,7 @@ def event(message: Message) -> Summary:
     return Summary("notification", path, endpoint(path), "-1", info=" ".join(word for word in said if word))
 
 
-def connect_request(message: Message) -> Summary:
+def connect_request(message: MessageBytes) -> Summary:
     """The words for a ConnectRequest."""
     c = Jute(message.data, message.start + 16, message.end)
     words = ["connect"]
@@ -301,7 +301,7 @@ def connect_request(message: Message) -> Summary:
     return Summary("connect", info=" ".join(words))
 
 
-def connect_response(message: Message) -> Summary:
+def connect_response(message: MessageBytes) -> Summary:
     """The words for a ConnectResponse; a time-out of 0 says that the session has expired."""
     c = Jute(message.data, message.start + 8, message.end)
     name = "createSession" if message.header.key == "createSession" else "connect"
@@ -322,13 +322,13 @@ def connect_response(message: Message) -> Summary:
     return Summary(name, status=Status.OK, code=0, info=words)
 
 
-def word_request(message: Message) -> Summary:
+def word_request(message: MessageBytes) -> Summary:
     found = message.data[message.start:message.start + 4]
     name = words.name(found) if found in words.WORDS else ""
     return Summary(name, info=f"{name} ({words.WORDS.get(found, '')})")
 
 
-def word_reply(message: Message) -> Summary:
+def word_reply(message: MessageBytes) -> Summary:
     text = message.data[message.start:message.end]
     status, error = words.outcome(text)
     peer = message.peer

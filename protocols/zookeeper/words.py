@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from protocols.decoder import Status
-from protocols.fields import Field, Spec, group, incomplete
+from protocols.engine.fields import Field, Spec, group, incomplete
 from protocols.zookeeper.layouts import TRAILING
 
 WORDS = {

@@ -40,7 +40,7 @@ CORRELATION = {True: 8, False: 4}
 READ = """
 import sys, time
 from captures.capture import Capture
-from captures.conversation import Conversation
+from captures.messages.conversation import Conversation
 from protocols.kafka.decoder import Kafka
 decoders = [Kafka()]
 before = time.process_time()

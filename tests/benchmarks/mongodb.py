@@ -19,7 +19,7 @@ from typing import Any
 import bson
 from mongodb_wire import MONGO, message, op_msg
 
-from protocols.fields import Field
+from protocols.engine.fields import Field
 
 AIM = 0.6   # microseconds
 START = datetime(2024, 1, 15, 12, 0, 0, 250_000, tzinfo=UTC)

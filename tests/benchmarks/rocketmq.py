@@ -17,10 +17,10 @@ from pathlib import Path
 from packet_bytes import between, tcp, write
 from rocketmq_wire import SIDES, Exchange, binary_frame, json_frame, stored
 
-from captures.conversation import Conversation
-from captures.files import open_source
-from captures.index import Index
-from protocols.fields import walk
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.messages.conversation import Conversation
+from protocols.engine.fields import walk
 from protocols.rocketmq.decoder import RocketMQ
 
 RUNS = 3

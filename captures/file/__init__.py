@@ -1,0 +1,1 @@
+"""Capture files: opened, decompressed, scanned for packets, saved."""

@@ -1,0 +1,1 @@
+"""The text of a filter: tokens, syntax tree, macros, errors with their places."""

@@ -1,0 +1,1 @@
+"""A filter's work shared among processes."""

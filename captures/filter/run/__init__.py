@@ -1,0 +1,1 @@
+"""Finding the packets that a compiled filter shows."""

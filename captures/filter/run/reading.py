@@ -1,0 +1,367 @@
+"""Reading fields out of packets for a filter: no further than the fields need, all fields of one reach at a time.
+
+Layers up to TCP and UDP are dissected packet by packet; messages and their fields come from the streams, a stream's run of packets at a
+time. Values come out in the form in which they are compared (addresses as numbers, MAC addresses as bytes).
+"""
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captures.capture import Capture
+from captures.filter.compile.literals import Typed
+from captures.filter.compile.names import FieldName, Reach, kind_of
+from captures.filter.compile.values import Part
+from captures.index.columns import PacketKind
+from captures.messages.conversation import Conversation, MessageRow
+from captures.messages.queueing import queued
+from captures.output.names import COLUMNS
+from captures.packet import expert
+from captures.packet import packets as dissection
+from captures.packet.rows import endpoint
+from captures.stream.tcp_analysis import TcpAnalysis
+from protocols.decoder import Kind, Summary
+from protocols.engine.fields import Field, Spec
+from protocols.lower import tcp
+from protocols.lower.facts import Lower, TcpFacts
+
+__all__ = ["ReadPlan", "Reader", "Values"]
+
+Array = NDArray[Any]
+Layers = tuple[tuple[int, int | None], ...]
+Values = dict[str, list[list[Any]]]
+"""Field key -> for each packet its values."""
+NESTING = frozenset(("icmp", "icmpv6"))
+"""Layers inside which other packets are quoted."""
+REST = frozenset(("tcp", "udp", "icmp", "icmpv6", "data", "arp"))
+"""Protocols whose bytes go on behind the header, to the end of what they carry."""
+ANALYSED = 2_000_000
+"""Packets of streams whose analysis is kept at most."""
+
+
+class ReadPlan:
+    """The fields of one reach that a filter needs. `layers` tells of keys with `#`; `present` are those of which only the presence counts."""
+
+    def __init__(self, fields: Mapping[str, FieldName], layers: Mapping[str, Layers], present: frozenset[str]) -> None:
+        self.fields = fields
+        self.present = present
+        self._layers = layers
+        self.kinds = {key: kind_of(field.spec) for key, field in fields.items()}
+        self.split = {key: field for key, field in fields.items() if field.by_message}
+        """Fields of which each message gives a tuple."""
+        self.by_name: dict[str, list[tuple[str, Layers]]] = {}
+        for key, field in fields.items():
+            self.by_name.setdefault(field.name, []).append((key, layers.get(key, ())))
+        self.names = frozenset(self.by_name)
+        self.roots = {field.protocol for field in fields.values()}
+        self.layered = any(layers.get(key) for key in fields)
+        self.findings = not self.layered and all(field.name.startswith("tcp.analysis") for field in fields.values())
+        """Whether only what the analysis of the stream found is asked for: no packet is dissected for that."""
+
+    def only(self, keys: Sequence[str]) -> ReadPlan:
+        """Some of the fields."""
+        return self if len(keys) == len(self.fields) else ReadPlan({key: self.fields[key] for key in keys}, self._layers, self.present)
+
+
+class Reader:
+    """Reads packets of one capture."""
+
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+        self.index = capture._index
+        self._analyses: OrderedDict[int, TcpAnalysis] = OrderedDict()
+        self._analysed = 0
+
+    def read(self, reach: Reach, wanted: ReadPlan, packets: Array) -> Values:
+        """The values of all wanted fields in each of the packets (ascending)."""
+        if reach in (Reach.MESSAGE, Reach.HEAD, Reach.TREE):
+            return self._from_streams(reach, wanted, packets)
+        one = {Reach.LOWER: self._lower, Reach.STREAM: self._stream, Reach.ROW: self._row, Reach.PACKET: self._packet}[reach]
+        out: Values = {key: [] for key in wanted.fields}
+        for packet in packets.tolist():
+            found: dict[str, list[Any]] = {}
+            one(packet, wanted, found)
+            for key, lists in out.items():
+                lists.append(found.get(key, []))
+        return out
+
+    # layers
+
+    def _lower(self, packet: int, wanted: ReadPlan, found: dict[str, list[Any]]) -> None:
+        below = dissection.lower(self.index, packet, None)
+        self._layers(packet, below, wanted, found)
+        for key, field in wanted.fields.items():
+            if field.name in expert.FALSE:
+                found[key] = [0]
+
+    def _stream(self, packet: int, wanted: ReadPlan, found: dict[str, list[Any]]) -> None:
+        if wanted.findings and int(self.index.columns.kind[packet]) == PacketKind.TCP:
+            facts = self._facts(packet)
+            if facts is not None and facts.analysis:
+                _collect(tcp.found(facts, 0, 0), wanted, found, self._part(lambda view: b"", None))
+            return
+        below = dissection.lower(self.index, packet, self._facts(packet))
+        self._layers(packet, below, wanted, found)
+
+    def _layers(self, packet: int, below: Lower, wanted: ReadPlan, found: dict[str, list[Any]]) -> None:
+        needed = [layer for layer in below.layers
+                  if layer.spec.name.partition(".")[0] in wanted.roots or layer.spec.name in NESTING or layer.spec.type != "protocol"]
+        _collect(below.layers if wanted.layered else needed, wanted, found, self._part(lambda view: self._view(packet, below, view), below))
+
+    def _view(self, packet: int, below: Lower, view: int) -> bytes:
+        return self.index.frame(packet) if view == 0 else below.views[view - 1].data
+
+    def _part(self, data: Callable[[int], bytes], below: Lower | None) -> Callable[[Field], Part]:
+        """The function that gives a layer's bytes."""
+        def part(node: Field) -> Part:
+            end = node.end
+            if node.name in REST:
+                payload = below.payload if below is not None else None
+                end = max(end, payload[2]) if payload is not None and payload[0] == node.view else end
+            return Part(data(node.view)[node.start:end], node.length)
+        return part
+
+    def _facts(self, packet: int) -> TcpFacts | None:
+        c = self.index.columns
+        if int(c.kind[packet]) != PacketKind.TCP:
+            return None
+        number = int(c.sd[packet]) >> 1
+        analysis = self._analyses.get(number)
+        if analysis is None:
+            analysis = self._analyses[number] = TcpAnalysis(self.index, number)
+            self._analysed += len(self.index.packets_of("tcp", number))
+            while self._analysed > ANALYSED and len(self._analyses) > 1:
+                dropped, _ = self._analyses.popitem(last=False)
+                self._analysed -= len(self.index.packets_of("tcp", dropped))
+        return analysis.facts(packet)
+
+    def _row(self, packet: int, wanted: ReadPlan, found: dict[str, list[Any]]) -> None:
+        row = self.capture.row(packet)
+        for key, field in wanted.fields.items():
+            if field.protocol == expert.EXPERT.name:
+                levels = expert.levels_of(self.index.columns, packet, row.severity)
+                found[key] = [True] * bool(levels) if field.kind == "none" else levels
+                continue
+            column = next(value for name, value in COLUMNS.items() if name.lower() == field.name.lower())
+            found[key] = [str(getattr(row, column))]
+
+    def _packet(self, packet: int, wanted: ReadPlan, found: dict[str, list[Any]]) -> None:
+        whole = self.capture.packet(packet)
+        _collect(whole.layers, wanted, found, self._part(lambda view: whole.views[view].data, None))
+
+    # messages
+
+    def _from_streams(self, reach: Reach, wanted: ReadPlan, packets: Array) -> Values:
+        out: Values = {key: [[] for _ in range(len(packets))] for key in wanted.fields}
+        c = self.index.columns
+        segments = np.flatnonzero(c.kind[packets] == PacketKind.TCP)
+        stream = c.sd[packets[segments]] >> 1
+        order = np.argsort(stream, kind="stable")
+        bounds = np.flatnonzero(np.diff(stream[order])) + 1
+        for group in np.split(order, bounds) if len(order) else ():
+            places = segments[group]
+            conversation = self._conversation(int(packets[places[-1]]))
+            if conversation is None or conversation.decoder is None:
+                continue
+            if reach is not Reach.MESSAGE and conversation.decoder.name not in wanted.roots:
+                continue
+            place = dict(zip(packets[places].tolist(), places.tolist(), strict=True))
+            pdus = _ending(conversation, packets[places])
+            if reach is not Reach.MESSAGE:
+                self._trees(conversation, wanted, pdus, place, out)
+            else:
+                _messages(conversation, wanted, pdus, place, out)
+        return out
+
+    def _conversation(self, packet: int) -> Conversation | None:
+        read = self.capture._read(packet, True)
+        return read.conversation if read is not None else None
+
+    def _trees(self, conversation: Conversation, wanted: ReadPlan, pdus: Sequence[MessageRow], place: Mapping[int, int], out: Values) -> None:
+        decoder = conversation.decoder
+        assert decoder is not None
+        ordinal: dict[int, int] = {}
+        for pdu in pdus:
+            at = place[pdu.packet]
+            message = conversation.message(pdu)
+            found: dict[str, list[Any]] = {}
+            try:
+                fields: Sequence[Field] = decoder.skim(message, wanted.names)
+                views = [message.data, *(view.data for view in message.views)]
+                ordinal[at] = ordinal.get(at, 0) + 1
+                part = self._part(lambda view, views=views: views[view], None)     # type: ignore[misc]
+                _collect(fields, wanted, found, part, {decoder.name: ordinal[at]})
+            except Exception:  # a decoder's own mistake must not end the search: the message has no fields then
+                found = {}
+            for key, field in wanted.split.items():
+                out[key][at].append(_one(field, found.pop(key, [])))
+            for key, values in found.items():
+                out[key][at].extend(values)
+
+
+def _ending(conversation: Conversation, packets: Array) -> list[MessageRow]:
+    """The messages that end in these packets."""
+    messages = conversation.messages
+    return [] if messages is None else [messages[row] for row in messages.in_packets(packets).tolist()]
+
+
+def _collect(layers: Sequence[Field], wanted: ReadPlan, found: dict[str, list[Any]], part: Callable[[Field], Part],
+             ordinals: dict[str, int] | None = None) -> None:
+    """Append the values of the wanted fields in a tree to `found`."""
+    by_name, counts = wanted.by_name, dict(ordinals or {})
+    stack = list(reversed(layers))
+    while stack:
+        node = stack.pop()
+        name = node.spec.name
+        if wanted.layered and node.spec.type == "protocol":
+            counts[name] = counts.get(name, 0) + 1
+        keys = by_name.get(name)
+        if keys is not None and not node.absent:
+            for key, ranges in keys:
+                if ranges and not _inside(counts.get(name.partition(".")[0], 0), ranges):
+                    continue
+                found.setdefault(key, []).append(True if key in wanted.present else _value(node, wanted.kinds[key], part))
+        below = node.fields
+        if below:
+            stack.extend(reversed(below))
+
+
+def _inside(number: int, ranges: Layers) -> bool:
+    return any(first <= number and (last is None or number <= last) for first, last in ranges)
+
+
+def _value(node: Field, kind: str, part: Callable[[Field], Part]) -> Any:
+    """A field's value as it is compared; None where it has none."""
+    value = node.value
+    if kind == "protocol":
+        return part(node)
+    if kind == "none":
+        return True
+    if kind == "any":
+        return _typed(node.spec, value)
+    if value is None:
+        return None
+    try:
+        return CONVERT[kind](value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _typed(spec: Spec, value: Any) -> Typed | None:
+    """A value with its kind, as `literals` writes it; masked ones are text."""
+    if value is None:
+        return Typed("none", None)
+    kind = "string" if isinstance(value, str) and spec.type not in ("ipv4", "ipv6", "ether") else kind_of(spec)
+    try:
+        return Typed("number" if kind in ("int", "double") else kind, CONVERT[kind](value))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _one(field: FieldName, values: list[Any]) -> tuple[Any, ...]:
+    """What is kept of a message: the values of a field, or whether a test on them holds."""
+    if field.test is None:
+        return tuple(values)
+    (key,) = field.test.keys
+    return (True,) if field.test.holds({key: [tuple(values)]}) else ()
+
+
+CONVERT: dict[str, Callable[[Any], Any]] = {
+    "int": int, "bool": lambda value: int(bool(value)), "string": str, "bytes": bytes, "ether": lambda value: bytes.fromhex(value.replace(":", "")),
+    "ipv4": lambda value: int(IPv4Address(value)), "ipv6": lambda value: int(IPv6Address(value)), "time": int, "duration": int, "double": float,
+}
+
+WORDS: dict[str, Callable[[Summary], Any]] = {
+    "pv.target": lambda words: words.target or None, "pv.id": lambda words: words.id or None,
+    "pv.status": lambda words: str(words.status) if words.status else None, "pv.code": lambda words: words.code, "pv.error": lambda words: words.error or None,
+}
+
+
+def _messages(conversation: Conversation, wanted: ReadPlan, pdus: Sequence[MessageRow], place: Mapping[int, int], out: Values) -> None:
+    """What every message tells without its tree, one value a message."""
+    decoder = conversation.decoder
+    assert decoder is not None
+    words = [conversation.summary(pdu) for pdu in pdus] if any(field.name in WORDS for field in wanted.fields.values()) else []
+    for key, field in wanted.fields.items():
+        lists, name = out[key], field.name
+        if name in WORDS:
+            column: Sequence[Any] = [WORDS[name](one) for one in words]
+        elif name in EXCHANGE:
+            column = [EXCHANGE[name](conversation, pdu) for pdu in pdus]
+        elif name == decoder.name:
+            light = key in wanted.present or (field.test is not None and field.test.exists)
+            column = [True] * len(pdus) if light else [Part(data := conversation.data(pdu), len(data)) for pdu in pdus]
+        elif decoder.frames is not None and name in (decoder.frames[0].name, decoder.frames[1].name):
+            response = name == decoder.frames[1].name
+            column = [_frame(pdu, response) if (pdu.header.kind is Kind.RESPONSE) != response else None for pdu in pdus]
+        elif name == "pv":
+            column = [True] * len(pdus)
+        else:
+            continue
+        for pdu, value in zip(pdus, column, strict=True):
+            if field.by_message:
+                lists[place[pdu.packet]].append(_one(field, [value] if value is not None else []))
+            elif value is not None or field.per_message:
+                lists[place[pdu.packet]].append(value)
+
+
+def _ends(conversation: Conversation) -> tuple[str, str]:
+    """Client and server."""
+    a, b = (endpoint(*end) for end in conversation.index.tcp.ends(conversation.stream))
+    return (a, b) if conversation.client_side == 0 else (b, a)
+
+
+def _rrt(conversation: Conversation, pdu: MessageRow) -> float | None:
+    time = conversation.rrt(pdu)
+    return None if time is None else time / 1e9
+
+
+def _frame(pdu: MessageRow, response: bool) -> int | None:
+    if pdu.peer is None:
+        return None
+    return (pdu if (pdu.header.kind is Kind.RESPONSE) == response else pdu.peer).packet + 1
+
+
+def _length(pdu: MessageRow, response: bool) -> int | None:
+    one = pdu if (pdu.header.kind is Kind.RESPONSE) == response else pdu.peer
+    return one.length if one is not None and one.header.kind is not Kind.EVENT else None
+
+
+def _client_id(conversation: Conversation, pdu: MessageRow) -> str | None:
+    """What the client calls itself in a request: the one word of an exchange that only the tree tells."""
+    decoder = conversation.decoder
+    if decoder is None or pdu.header.kind is Kind.RESPONSE:
+        return None
+    try:
+        return dissection.client_id(decoder, decoder.dissect(conversation.message(pdu))) or None
+    except Exception:  # a decoder's own mistake must not end the search
+        return None
+
+
+def _operation(conversation: Conversation, pdu: MessageRow) -> str | None:
+    """The operation as the header names it, on a response that does not name it that of its request."""
+    request = pdu.peer if pdu.header.kind is Kind.RESPONSE else None
+    return pdu.header.op or (request.header.op if request is not None else "") or conversation.summary(pdu).op or None
+
+
+EXCHANGE: dict[str, Callable[[Conversation, MessageRow], Any]] = {
+    "pv.op": _operation,
+    "pv.proto": lambda conversation, pdu: conversation.decoder.name if conversation.decoder else None,
+    "pv.kind": lambda conversation, pdu: str(pdu.header.kind),
+    "pv.rrt": _rrt,
+    "pv.req_frame": lambda conversation, pdu: _frame(pdu, False),
+    "pv.resp_frame": lambda conversation, pdu: _frame(pdu, True),
+    "pv.client": lambda conversation, pdu: _ends(conversation)[0],
+    "pv.server": lambda conversation, pdu: _ends(conversation)[1],
+    "pv.confidence": lambda conversation, pdu: conversation.match.score if conversation.match else 0,
+    "pv.req_len": lambda conversation, pdu: _length(pdu, False),
+    "pv.resp_len": lambda conversation, pdu: _length(pdu, True),
+    "pv.client_id": lambda conversation, pdu: _client_id(conversation, pdu),
+    "pv.queued": lambda conversation, pdu: None if (time := queued(conversation, pdu)) is None else time / 1e9,
+    "pv.why": lambda conversation, pdu: conversation.match.why if conversation.match and conversation.match.why else None,
+}

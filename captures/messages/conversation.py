@@ -1,0 +1,354 @@
+"""A TCP stream as messages: put in order, recognised, cut, each header read once, responses paired with requests.
+
+Everything is made in one go when the conversation is asked for: both directions are cut into messages, these are merged in the order in which
+they were complete, headers are read (as columns where the decoder can, else one by one), and responses paired. All of it is kept as columns;
+objects, words and bytes of a message are made on demand. No decoder's mistake gets out of here: its text becomes the message's info.
+"""
+from __future__ import annotations
+
+import gc
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captures.messages.framing import Cut, Window, cut
+from captures.messages.messages import MessageRow, Messages
+from captures.messages.pairing import Keys, pair
+from captures.messages.recognition import gather, opener, ranking, recognise
+from captures.packet.model import Origin
+from captures.stream.reassembly import ACK, reassemble
+from protocols.decoder import Decoder, Header, Kind, Match, MessageBytes, Side, Status, Summary
+from protocols.engine.fields import printable
+from protocols.message_heads import KINDS, HeaderColumns, MessageHeads
+
+if TYPE_CHECKING:
+    from captures.index.index import Index
+
+__all__ = ["Conversation", "Hole", "MessageRow"]
+
+OPENING = 4096
+KEPT_SUMMARIES = 4096
+FEW = 64
+"""Messages from which columns are faster than reading one by one."""
+NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+ALONE = {Kind.REQUEST: Status.NO_RESPONSE, Kind.RESPONSE: Status.ORPHAN}
+"""What a message is without the peer that its key (or its place in the order) promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Bytes `start` .. `end` of side `side` that belong to no message, and why. `packet` has the first of them."""
+
+    side: int
+    start: int
+    end: int
+    packet: int
+    reason: str
+
+
+class Conversation:
+    """TCP stream number `stream` of `index`. Without a decoder there are no messages and no holes."""
+
+    def __init__(self, index: Index, stream: int, decoders: Sequence[Decoder], forced: Decoder | None = None) -> None:
+        self.index = index
+        self.stream = stream
+        self.packets = len(index.packets_of("tcp", stream))
+        """How many packets of the stream it was made from."""
+        self.directions = reassemble(index, stream)
+        self.decoder: Decoder | None = None
+        self.match: Match | None = None
+        self.pdus: Sequence[MessageRow] = []
+        """The messages in the order in which they were complete."""
+        self.holes: list[Hole] = []
+        self.faults: dict[int, str] = {}
+        """Rows of messages whose header the decoder failed to read, with its error."""
+        self.messages: Messages | None = None
+        """The same as columns; None without messages."""
+        self._by_side: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._holes_by_side: tuple[list[Hole], list[Hole]] = ([], [])
+        self._headers: dict[int, Header] = {}
+        self._sides: list[Side] = []
+        self._session: object = None
+        self._summaries: dict[int, Summary] = {}
+        self._opening = gather(index, stream, self.directions)
+        self.client_side = opener(index, stream)
+        """The direction bit of the client: the side that opened the connection, where the decoder does not know better."""
+        found = recognise(self._opening, decoders, forced)
+        if found is not None:
+            self.decoder, self.match = found
+            self.client_side ^= self.match.client
+            # headers that all stay need no search for garbage: it would take longer than making them
+            collecting = gc.isenabled()
+            gc.disable()
+            try:
+                self._read(self.decoder)
+            finally:
+                if collecting:
+                    gc.enable()
+
+    def _read(self, decoder: Decoder) -> None:
+        """Cut both directions, read the headers in order of completion, and pair."""
+        openings = [one.read(one.runs()[0][0], OPENING) if one.runs() else b"" for one in self.directions]
+        self._sides = [Side(side == self.client_side, self.directions[side].from_start, openings[side], openings[1 - side]) for side in (0, 1)]
+        cuts = [cut(direction, decoder, side) for direction, side in zip(self.directions, self._sides, strict=True)]
+        for side, one in enumerate(cuts):
+            holes = [Hole(side, start, end, self.directions[side].packet_at(start), reason) for start, end, reason in one.holes]
+            self._holes_by_side[side].extend(holes)
+        self.holes = sorted(self._holes_by_side[0] + self._holes_by_side[1], key=lambda hole: hole.packet)
+        order, (side_of, start, length, have, packet, first, broken) = self._merged(cuts)
+        count = len(order)
+        if not count:
+            return
+        windows = [one.window for one in cuts]
+        heads = self._heads(decoder, cuts, order, side_of, start, have, length) if decoder.by_columns and count >= FEW else None
+        known = None
+        if heads is not None:
+            try:
+                known = decoder.headers(heads)
+            except Exception:  # a decoder's own mistake: messages are read one by one
+                known = None
+        if known is None:
+            heads = None
+            known = HeaderColumns(np.zeros(count, np.uint8), np.zeros(count, np.int64), np.zeros(count, np.bool_), np.arange(count))
+        keys, rows = Keys(known.key, known.keyed), known.single
+        keys.numbered[rows] = False
+        self._one_by_one(decoder, windows, zip(*(one[rows].tolist() for one in (np.arange(count), side_of, start, have)), strict=True), known.kind, keys)
+
+        def answers(response: int, request: int) -> bool:
+            return self._acknowledges(int(first[response]), int(side_of[request]), int(start[request] + have[request]))
+        peer = pair(side_of, known.kind, packet, keys, decoder.ordered, np.flatnonzero(broken), answers)
+        self.pdus = self.messages = Messages(self.client_side, side_of, start, length, have, packet, first, known.kind, peer, heads, self._header)
+        for side in (0, 1):
+            mine = np.flatnonzero(side_of == side)
+            self._by_side.append((mine, start[mine]))
+
+    def _merged(self, cuts: list[Cut]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+        """The order of completion of the messages of side 0 and then side 1, and their columns in this order: side, start, length, have,
+        packet, first packet, and whether bytes are missing or belong to no message right before it."""
+        columns = []
+        for side, (direction, one) in enumerate(zip(self.directions, cuts, strict=True)):
+            start, length, have = (np.array(values, np.int64) for values in (one.start, one.length, one.have))
+            broken = np.zeros(len(start), np.int64)
+            broken[1:] = start[1:] != (start + length)[:-1]
+            columns.append((np.full(len(start), side), start, length, have, direction.all_done_at(start + have), direction.packets_at(start), broken))
+        merged = [np.concatenate(both) for both in zip(*columns, strict=True)]
+        order = np.lexsort((merged[1], merged[4]))
+        return order, [column[order] for column in merged]
+
+    def _heads(self, decoder: Decoder, cuts: list[Cut], order: NDArray[np.int64], side: NDArray[np.int64], start: NDArray[np.int64],
+               have: NDArray[np.int64], length: NDArray[np.int64]) -> MessageHeads:
+        """The first bytes of all messages."""
+        assert decoder.framing is not None
+        width = decoder.framing.head
+        head = np.zeros((len(order), width), np.uint8)
+        there = np.zeros(len(order), np.bool_)
+        base = 0
+        for one in cuts:
+            for at, found in one.heads:
+                head[base + at:base + at + len(found)] = found
+                there[base + at:base + at + len(found)] = True
+            base += len(one.start)
+        head, there = head[order], there[order]
+        for row in np.flatnonzero(~there).tolist():
+            data = cuts[side[row]].window.take(int(start[row]), min(width, int(have[row])))
+            head[row, :len(data)] = np.frombuffer(data, np.uint8)
+        return MessageHeads(head, have, length, side == self.client_side)
+
+    def _one_by_one(self, decoder: Decoder, windows: list[Window], rows: Iterable[tuple[int, int, int, int]], kinds: NDArray[np.uint8],
+                    keys: Keys) -> None:
+        """Read the headers of some messages, (row, side, start, have) each, in order."""
+        sides = self._sides
+        first_sides = [replace(side, first=True) for side in sides]
+        first_at = [direction.runs()[0][0] if direction.runs() else 0 for direction in self.directions]
+        read, most, headers = decoder.header, decoder.header_bytes, self._headers
+        session = self._session = decoder.session()
+        for row, side, start, have in rows:
+            seen = have if have < most else most
+            window = windows[side]
+            at = start - window.base
+            if at < 0 or start + seen > window.end:
+                at = window.seek(start, seen)
+            try:
+                header = read(window.data, at, at + seen, first_sides[side] if start == first_at[side] else sides[side], session)
+                kinds[row] = NUMBERS[header.kind]
+                key = header.key
+                if type(key) is int and -1 << 63 <= key < 1 << 63:
+                    keys.number[row] = key
+                    keys.numbered[row] = True
+                elif key is not None:
+                    hash(key)
+                    keys.other[row] = key
+                if header.more:
+                    keys.more.add(row)
+            except Exception as fault:  # a decoder's own mistake (no header, a key that has no hash) must not end the program
+                header = Header(Kind.EVENT)
+                kinds[row] = NUMBERS[Kind.EVENT]
+                self.faults[row] = f"{type(fault).__name__}: {fault}"
+            headers[row] = header
+
+    def _header(self, pdu: MessageRow) -> Header:
+        """A message's header, read now where it was read as part of a column."""
+        found = self._headers.get(pdu.row)
+        if found is None:
+            assert self.decoder is not None
+            data = self.directions[pdu.side].read(pdu.start, min(pdu.have, self.decoder.header_bytes))
+            try:
+                found = self.decoder.header(data, 0, len(data), self._sides[pdu.side], self._session)
+            except Exception as fault:  # a decoder's own mistake must not end the program
+                self.faults[pdu.row] = f"{type(fault).__name__}: {fault}"
+                found = self._headers[pdu.row] = Header(pdu.kind)
+        return found
+
+    def _acknowledges(self, packet: int, side: int, end: int) -> bool:
+        """Whether a packet acknowledges the bytes of `side` up to stream offset `end`."""
+        columns, base = self.index.columns, self.directions[side].raw_base
+        if base is None or not int(columns.flags[packet]) & ACK:
+            return False
+        return (int(columns.ack[packet]) - (base + end)) & 0xFFFFFFFF < 0x80000000
+
+    # by packet
+
+    def of_packet(self, packet: int) -> list[MessageRow]:
+        """The messages that are complete (or cut off) in a packet, in order."""
+        if self.messages is None:
+            return []
+        low, high = (int(self.messages.packet.searchsorted(packet, edge)) for edge in ("left", "right"))
+        return self.messages[low:high]
+
+    def covering(self, packet: int) -> MessageRow | None:
+        """The message to which the packet's last byte belongs, when it is complete in another packet."""
+        for direction, (rows, starts) in zip(self.directions, self._by_side, strict=False):
+            for _, end in reversed(direction.in_packet(packet)):
+                at = int(starts.searchsorted(end - 1, "right")) - 1
+                if at >= 0:
+                    pdu = self.pdus[int(rows[at])]
+                    if pdu.packet != packet and end <= pdu.start + pdu.have:
+                        return pdu
+        return None
+
+    def holes_of(self, packet: int) -> list[Hole]:
+        """The bytes of a packet that belong to no message."""
+        found = []
+        for side, direction in enumerate(self.directions):
+            holes = self._holes_by_side[side]
+            for start, end in direction.in_packet(packet) if holes else ():
+                at = max(0, bisect_right(holes, start, key=lambda hole: hole.start) - 1)
+                while at < len(holes) and holes[at].start < end:
+                    one = holes[at]
+                    if one.end > start:
+                        found.append(Hole(side, max(start, one.start), min(end, one.end), packet, one.reason))
+                    at += 1
+        return found
+
+    # one message
+
+    def data(self, pdu: MessageRow) -> bytes:
+        """The bytes of a message that are there."""
+        return self.directions[pdu.side].read(pdu.start, pdu.have)
+
+    def hole_data(self, hole: Hole) -> bytes:
+        return self.directions[hole.side].read(hole.start, hole.end - hole.start)
+
+    def pieces(self, pdu: MessageRow) -> list[Origin]:
+        """Where the bytes of `data` came from: places in frames."""
+        found: list[Origin] = []
+        columns, datagrams, at = self.index.columns, self.index.datagrams, 0
+        for packet, offset, length in self.directions[pdu.side].pieces(pdu.start, pdu.have):
+            place = int(columns.poff[packet]) + offset
+            datagram = datagrams.get(packet)
+            if datagram is None:
+                found.append(Origin(at, length, packet, place))
+            else:
+                for fragment, frame_start, size, begin in datagram.pieces:
+                    low, high = max(place, begin), min(place + length, begin + size)
+                    if low < high:
+                        found.append(Origin(at + low - place, high - low, fragment, frame_start + low - begin))
+            at += length
+        return found
+
+    def message(self, pdu: MessageRow) -> MessageBytes:
+        """The message as `describe` and `dissect` see it: its bytes alone, in view 0."""
+        peer: list[MessageBytes | None] = []
+
+        def find_peer() -> MessageBytes | None:
+            if not peer:
+                peer.append(self.message(pdu.peer) if pdu.peer is not None else None)
+            return peer[0]
+        return MessageBytes(self.data(pdu), 0, pdu.have, pdu.length, pdu.header, pdu.from_client, find_peer=find_peer)
+
+    def rrt(self, pdu: MessageRow) -> int | None:
+        """Nanoseconds from the packet with the request's last byte to the packet with the (first) response's first byte; None without a pair.
+        Negative where the answer began before the request was complete, or capture order is skewed."""
+        if pdu.peer is None:
+            return None
+        request, response = (pdu, pdu.peer) if pdu.kind is not Kind.RESPONSE else (pdu.peer, pdu)
+        ts = self.index.columns.ts
+        return int(ts[response.first_packet]) - int(ts[request.packet])
+
+    # words
+
+    def summary(self, pdu: MessageRow) -> Summary:
+        """The words for a message, those of its peer filled in: the request's operation and target, the response's outcome."""
+        mine = self._described(pdu)
+        if pdu.peer is not None:
+            other = self._described(pdu.peer)
+            request, response = (other, mine) if pdu.kind is Kind.RESPONSE else (mine, other)
+            return Summary(
+                mine.op or request.op, mine.target or request.target, mine.endpoint or request.endpoint, mine.id or request.id,
+                response.status, response.code, response.error, mine.info, response.soft, request.waits or response.waits,
+            )
+        if mine.status in (None, Status.OK):
+            if not pdu.complete:
+                return replace(mine, status=Status.TRUNCATED)
+            if pdu.kind in ALONE and ((self.decoder is not None and self.decoder.ordered) or pdu.header.key is not None):
+                return replace(mine, status=ALONE[pdu.kind])
+        return mine
+
+    def summary_text(self, pdu: MessageRow) -> str:
+        """The message's line in the Info column."""
+        return self.summary(pdu).info
+
+    def severity(self, pdu: MessageRow) -> str:
+        """"error", "warning", "note" or "": how a message stands out in the list."""
+        if pdu.row in self.faults:
+            return "error"
+        words = self.summary(pdu)
+        status = words.status
+        if status in (Status.CLIENT_ERROR, Status.SERVER_ERROR):
+            if pdu.peer is not None and pdu.kind is not Kind.RESPONSE:
+                return ""
+            return "note" if words.soft else "error"
+        if not pdu.complete or status is Status.NO_RESPONSE:
+            return "warning"
+        return "note" if status is Status.ORPHAN else ""
+
+    def candidates(self, decoders: Sequence[Decoder]) -> list[tuple[Decoder, int, str]]:
+        """Every decoder that knows the connection's opening bytes: its score, with the bonus for a default port, and why; best first."""
+        return [(decoder, score, printable(match.why)) for decoder, match, score in ranking(self._opening, decoders)]
+
+    def _described(self, pdu: MessageRow) -> Summary:
+        """What the decoder says of a message; kept for the messages asked about last."""
+        words = self._summaries.get(pdu.row)
+        if words is None:
+            words = self._describe(pdu)
+            if len(self._summaries) >= KEPT_SUMMARIES:
+                self._summaries.clear()
+            self._summaries[pdu.row] = words
+        return words
+
+    def _describe(self, pdu: MessageRow) -> Summary:
+        fault = self.faults.get(pdu.row)
+        if fault is None and self.decoder is not None:
+            try:
+                words = self.decoder.describe(self.message(pdu))
+            except Exception as mistake:  # a decoder's own mistake must not end the program
+                fault = f"{type(mistake).__name__}: {mistake}"
+            else:
+                if not pdu.complete and words.status in (None, Status.OK) and pdu.kind is Kind.RESPONSE:
+                    words = replace(words, status=Status.TRUNCATED)
+                return words if words.info.isprintable() else replace(words, info=printable(words.info))
+        return Summary(op=pdu.header.op, info=printable(f"{pdu.have:,} bytes; the decoder failed: {fault}"))

@@ -1,0 +1,53 @@
+"""How long requests waited for those before them: on a connection that is answered in order, an answer stands behind the one before it.
+
+Told for a whole conversation at once, from its message columns, and kept as long as the conversation is.
+"""
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captures.messages.conversation import Conversation
+from captures.messages.messages import MessageRow
+from protocols.message_heads import RESPONSE
+
+__all__ = ["queued", "waits"]
+
+KNOWN: WeakKeyDictionary[Conversation, tuple[NDArray[np.int64], NDArray[np.bool_]]] = WeakKeyDictionary()
+
+
+def waits(conversation: Conversation) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """By row of the messages: nanoseconds from the request's last byte to the last of the answer before its own, 0 where that came sooner; and whether it can
+    be told. It cannot without a pair, and where the answer before belongs to a later request: then they do not wait for one another."""
+    found = KNOWN.get(conversation)
+    if found is None:
+        found = KNOWN[conversation] = _made(conversation)
+    return found
+
+
+def _made(conversation: Conversation) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    messages = conversation.messages
+    if messages is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.bool_)
+    peer, time = messages.peer, conversation.index.columns.ts[messages.packet]
+    answer = messages.kind == RESPONSE
+    before = np.full(len(peer), -1)
+    for side in (0, 1):
+        rows = np.flatnonzero(answer & (messages.side == side))
+        before[rows[1:]] = rows[:-1]
+    paired = answer & (peer >= 0)
+    behind = paired & (before > peer)       # an answer came between the request and its own
+    overtaken = behind & ((peer[before] < 0) | (peer[before] >= peer))
+    wait = np.where(behind, np.maximum(time[before] - time[peer], 0), 0)
+    told = paired & ~overtaken
+    asked = np.flatnonzero(~answer & (peer >= 0))
+    wait[asked], told[asked] = wait[peer[asked]], told[peer[asked]]
+    return wait, told
+
+
+def queued(conversation: Conversation, pdu: MessageRow) -> int | None:
+    """The same for one message; None where it cannot be told."""
+    wait, told = waits(conversation)
+    return int(wait[pdu.row]) if told[pdu.row] else None

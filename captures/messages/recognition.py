@@ -1,0 +1,82 @@
+"""Which decoder a connection belongs to: every decoder is shown the opening bytes of both directions and says how sure it is.
+
+The highest score has it, from `CLAIM` on; a default port adds PORT_BONUS, which breaks ties and is never a proof. A decoder that
+the user names ("decode as") wins over all; where it does not know the bytes itself, its ports or the handshake tell the client.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from captures.stream.reassembly import ACK, SYN, Direction
+from protocols.decoder import CLAIM, Decoder, Match, Opening
+
+if TYPE_CHECKING:
+    from captures.index.index import Index
+
+__all__ = ["gather", "opener", "ranking", "recognise"]
+
+OPENING = 1 << 14
+PORT_BONUS = 10
+FORCED = "named by the user"
+
+
+def opener(index: Index, stream: int) -> int:
+    """The direction bit of the side that opened TCP stream `stream`: by its SYN, or the other one's SYN-ACK; else the side seen first."""
+    packets = index.packets_of("tcp", stream)[:4]
+    columns = index.columns
+    for flags, sd in zip(columns.flags[packets].tolist(), columns.sd[packets].tolist(), strict=True):
+        if flags & SYN:
+            return (int(sd) & 1) ^ (1 if flags & ACK else 0)
+    return 0
+
+
+def gather(index: Index, stream: int, directions: tuple[Direction, Direction]) -> Opening:
+    """The opening of TCP stream `stream`."""
+    first = opener(index, stream)
+    sides = directions[first], directions[1 - first]
+    data, whole = [], []
+    for one in sides:
+        runs = one.runs()
+        start, end = runs[0] if runs else (0, 0)
+        data.append(one.read(start, min(OPENING, end - start)))
+        whole.append(start == 0 and one.end == end <= OPENING)
+    packet = int(index.packets_of("tcp", stream)[0])
+    ports = int(index.columns.sport[packet]), int(index.columns.dport[packet])
+    if int(index.columns.sd[packet]) & 1 != first:
+        ports = ports[1], ports[0]
+    return Opening((data[0], data[1]), ports, (sides[0].from_start, sides[1].from_start), (whole[0], whole[1]))
+
+
+def ranking(opening: Opening, decoders: Sequence[Decoder]) -> list[tuple[Decoder, Match, int]]:
+    """Every decoder that knows these bytes, with its match and its score with the port's bonus, best first."""
+    found = []
+    for decoder in decoders:
+        match = _ask(decoder, opening)
+        if match is not None:
+            found.append((decoder, match, match.score + (PORT_BONUS if decoder.ports.intersection(opening.ports) else 0)))
+    found.sort(key=lambda one: -one[2])
+    return found
+
+
+def recognise(opening: Opening, decoders: Sequence[Decoder], forced: Decoder | None = None) -> tuple[Decoder, Match] | None:
+    """The decoder of a connection and its match; None when nobody claims it."""
+    if not any(opening.data):
+        return None
+    if forced is not None:
+        return forced, _ask(forced, opening) or Match(0, FORCED, _client_by_port(forced, opening))
+    claims = [one for one in ranking(opening, decoders) if one[1].score >= CLAIM]
+    return claims[0][:2] if claims else None
+
+
+def _ask(decoder: Decoder, opening: Opening) -> Match | None:
+    try:
+        return decoder.recognise(opening)
+    except Exception:  # a decoder's own mistake is no claim
+        return None
+
+
+def _client_by_port(decoder: Decoder, opening: Opening) -> int:
+    """The index in the opening of the client: the side that opened, unless its port alone is one of the decoder's."""
+    a, b = opening.ports
+    return 1 if a in decoder.ports and b not in decoder.ports else 0

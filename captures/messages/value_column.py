@@ -1,0 +1,132 @@
+"""Values that were read for a filter, kept by field and packet, so that the next filter on the field reads nothing.
+
+A `ValueColumn` holds one field of the whole capture as columns: for each packet where its values stand, for each value the number of a distinct one.
+Tests are tried once a distinct value and looked up for the rest.
+"""
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Slots", "ValueColumn"]
+
+Array = NDArray[Any]
+
+
+class Slots:
+    """The values of a field in some packets: `position[k]` (ascending) is the packet, by its place among those asked about, of code `codes[k]`."""
+
+    __slots__ = ("codes", "counts", "position")
+
+    def __init__(self, position: Array, codes: Array, counts: Array) -> None:
+        self.position = position
+        self.codes = codes
+        self.counts = counts
+
+
+class ValueColumn:
+    """One field. `distinct` are its values by code."""
+
+    def __init__(self) -> None:
+        self.distinct: list[Any] = []
+        self._number: dict[Any, int] = {}
+        self._codes = array("i")
+        self._start = np.full(0, -1, np.int64)
+        self._count = np.zeros(0, np.int32)
+
+    @property
+    def nothing(self) -> int:
+        """The code of a value that a message does not have; -2 where all have one."""
+        return self._number.get(None, -2)
+
+    @property
+    def size(self) -> int:
+        """How many values are kept."""
+        return len(self._codes)
+
+    def unread(self, packets: Array) -> Array:
+        """Those of the packets (ascending) that were not read yet."""
+        known = int(np.searchsorted(packets, len(self._start)))
+        missing: Array = self._start[packets[:known]] < 0
+        return np.concatenate((packets[:known][missing], packets[known:])) if known < len(packets) or missing.any() else packets[:0]
+
+    def codes_of(self, values: Sequence[Any]) -> Array:
+        """The codes (int32) of some values."""
+        number, distinct = self._number, self.distinct
+        codes = np.zeros(len(values), np.int32)
+        for k, value in enumerate(values):
+            code = number.get(value, -1)
+            if code < 0:
+                code = number[value] = len(distinct)
+                distinct.append(value)
+            codes[k] = code
+        return codes
+
+    def add_codes(self, packets: Array, counts: Array, codes: Array) -> None:
+        """Keep the values of packets (ascending) that were not read yet, `counts` by packet, by their codes."""
+        if not len(packets):
+            return
+        self._make_room(int(packets[-1]) + 1)
+        base = len(self._codes)
+        self._codes.frombytes(codes.astype(np.int32).tobytes())
+        self._start[packets] = base + np.cumsum(counts) - counts
+        self._count[packets] = counts
+
+    def add_nothing(self, packets: Array) -> None:
+        """Keep that those of the packets (ascending) which were not read yet have no value."""
+        fresh = self.unread(packets)
+        self.add_codes(fresh, np.zeros(len(fresh), np.int64), np.zeros(0, np.int32))
+
+    def _make_room(self, top: int) -> None:
+        if top > len(self._start):
+            room = max(top, len(self._start) * 2, 1024)
+            start, count = np.full(room, -1, np.int64), np.zeros(room, np.int32)
+            start[: len(self._start)], count[: len(self._count)] = self._start, self._count
+            self._start, self._count = start, count
+
+    def add(self, packets: Array, values: Sequence[Iterable[Any]]) -> None:
+        """Keep the values of packets that were not read yet."""
+        if not len(packets):
+            return
+        self._make_room(int(packets.max()) + 1)
+        number, distinct, codes = self._number, self.distinct, self._codes
+        base = len(codes)
+        counts = np.zeros(len(packets), np.int32)
+        for k, found in enumerate(values):
+            before = len(codes)
+            for value in found:
+                code = number.get(value, -1)
+                if code < 0:
+                    code = number[value] = len(distinct)
+                    distinct.append(value)
+                codes.append(code)
+            counts[k] = len(codes) - before
+        self._start[packets] = base + np.cumsum(counts) - counts
+        self._count[packets] = counts
+
+    def slots(self, packets: Array) -> Slots:
+        """The values of packets that were read."""
+        counts = self._count[packets]
+        total = int(counts.sum())
+        if total and total == len(packets) == int(np.count_nonzero(counts)):
+            return Slots(np.arange(total), np.frombuffer(self._codes, np.int32)[self._start[packets]], counts)
+        position = np.repeat(np.arange(len(packets)), counts)
+        places = np.repeat(self._start[packets] - (np.cumsum(counts) - counts), counts) + np.arange(total)
+        # a copy: an array that exports its buffer cannot grow
+        codes = np.frombuffer(self._codes, np.int32)[places] if total else np.zeros(0, np.int32)
+        return Slots(position, codes, counts)
+
+    def nth(self, packets: Array, ordinal: Array) -> Array:
+        """The code of the n-th value of each packet, -1 where there are fewer."""
+        out = np.full(len(packets), -1, np.int32)
+        there = ordinal < self._count[packets]
+        if there.any():
+            out[there] = np.frombuffer(self._codes, np.int32)[self._start[packets[there]] + ordinal[there]]
+        return out
+
+    def counts(self, packets: Array) -> Array:
+        return self._count[packets]

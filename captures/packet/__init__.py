@@ -1,0 +1,1 @@
+"""One packet or one row as the user sees it."""

@@ -1,0 +1,88 @@
+"""A stream as a dialogue: its messages, or its bytes as they came, in the order in which they were complete.
+
+Turns are places, not bytes: `data` reads them when they are shown, so that following a connection of any size costs its index only.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Literal
+
+from captures.index.index import Index
+from captures.messages.conversation import Conversation
+from captures.packet.model import Stream
+from captures.packet.rows import endpoint
+
+TurnKind = Literal["message", "data", "gap", "hole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """`length` bytes at stream offset `start` of one direction; `packet` (from 0) is where they were complete."""
+
+    packet: int
+    from_client: bool
+    time: int
+    start: int
+    length: int
+    kind: TurnKind
+    words: Callable[[], str] = str
+
+    @property
+    def info(self) -> str:
+        """What a message is, or why bytes are missing; made when it is read."""
+        return self.words()
+
+
+class Follow:
+    """A stream's turns. For TCP from its `conversation`; for UDP a turn a datagram."""
+
+    def __init__(self, index: Index, stream: Stream, conversation: Conversation | None) -> None:
+        self.index = index
+        self.stream = stream
+        self.conversation = conversation
+        table = index.tcp if stream.transport == "tcp" else index.udp
+        a, b = (endpoint(*end) for end in table.ends(stream.number))
+        self.client_side = conversation.client_side if conversation is not None else 0
+        self.client, self.server = (a, b) if self.client_side == 0 else (b, a)
+        decoder = conversation.decoder if conversation is not None else None
+        self.protocol = decoder.title if decoder is not None else stream.transport.upper()
+        self.turns = self._tcp(conversation) if conversation is not None else self._udp()
+
+    def _udp(self) -> list[Turn]:
+        packets = self.index.packets_of("udp", self.stream.number)
+        c = self.index.columns
+        columns = (packets, c.sd[packets] & 1, c.ts[packets], c.plen[packets])
+        return [Turn(i, side == 0, time, 0, length, "data") for i, side, time, length in zip(*(x.tolist() for x in columns), strict=True)]
+
+    def _tcp(self, conversation: Conversation) -> list[Turn]:
+        ts = self.index.columns.ts
+        turns = [Turn(pdu.packet, pdu.from_client, int(ts[pdu.packet]), pdu.start, pdu.have, "message", partial(conversation.summary_text, pdu))
+                 for pdu in conversation.pdus]
+        turns += [Turn(hole.packet, hole.side == self.client_side, int(ts[hole.packet]), hole.start, hole.end - hole.start, "hole", partial(str, hole.reason))
+                  for hole in conversation.holes]
+        for side, direction in enumerate(conversation.directions):
+            from_client = side == self.client_side
+            if conversation.decoder is None:
+                columns = (direction.packet, direction.start, direction.length, ts[direction.packet])
+                turns += [Turn(packet, from_client, time, start, length, "data")
+                          for packet, start, length, time in zip(*(x.tolist() for x in columns), strict=True)]
+            for (_, end), (start, _) in pairwise(direction.runs()):
+                packet = direction.packet_at(start)
+                turns.append(Turn(packet, from_client, int(ts[packet]), end, start - end, "gap", partial("{:,} bytes missing".format, start - end)))
+        turns.sort(key=lambda turn: (turn.packet, turn.from_client, turn.start))
+        return turns
+
+    def data(self, turn: Turn, limit: int | None = None) -> bytes:
+        """The turn's bytes, at most `limit`; none for a gap."""
+        if turn.kind == "gap":
+            return b""
+        count = turn.length if limit is None else min(limit, turn.length)
+        if self.conversation is not None:
+            side = self.client_side if turn.from_client else 1 - self.client_side
+            return self.conversation.directions[side].read(turn.start, count)
+        buffer, start, captured = self.index.payload(turn.packet)
+        return bytes(buffer[start:start + min(count, captured)])
+

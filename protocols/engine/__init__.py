@@ -1,0 +1,1 @@
+"""What decoders are made of: fields, layouts, scalar types, cursors, codecs."""

@@ -1,0 +1,75 @@
+"""What the dissection of link, network and transport layers is given and gives back.
+
+`captures` knows things about a packet that its bytes do not say (its number and times, its stream, where the relative sequence
+numbers start, which datagram it completes); they come in as `Facts`. `Lower` goes back: the layers' nodes, and where the
+payload of TCP or UDP lies.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from protocols.decoder import View
+from protocols.engine.fields import Field
+
+
+@dataclass(frozen=True, slots=True)
+class TcpFacts:
+    """What the stream tells about one TCP segment. `seq_base` and `ack_base` are the raw numbers that count as relative 0 (Wireshark's rule);
+    `analysis` names findings as in `tcp.analysis.NAME`; `window_scale` is the shift in force for this sender, -1 unknown, -2 no scaling.
+    Times in nanoseconds since the stream's first and previous packet."""
+
+    seq_base: int
+    ack_base: int
+    analysis: tuple[str, ...] = ()
+    window_scale: int = -1
+    duplicate_ack: tuple[int, int] | None = None
+    """(how many duplicates so far, frame number of the original ACK)"""
+    since_first: int | None = None
+    since_previous: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """An IP payload put together from fragments; `pieces` are (packet index, start in its frame, length, start in the payload)."""
+
+    data: bytes
+    pieces: tuple[tuple[int, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a packet beside its bytes. Times in nanoseconds; `link` is the link type (DLT); `stream` the TCP or UDP stream's
+    number; `datagram` the whole IP payload when this packet completes a fragmented one."""
+
+    number: int
+    time: int
+    wire: int
+    link: int
+    interface: str = ""
+    interface_id: int | None = None
+    comment: str = ""
+    since_first: int = 0
+    since_previous: int = 0
+    stream: int | None = None
+    tcp: TcpFacts | None = None
+    datagram: Datagram | None = None
+    quoted: int | None = None
+    """The stream of the TCP or UDP header that this packet quotes, when it is an ICMP error."""
+
+
+@dataclass(slots=True)
+class Lower:
+    """The layers below the application. `views` are byte views beyond the frame (index 1 on); `payload` is (view, start, end) of the
+    TCP or UDP payload as far as it is captured; `protocol` and `info` are the list's columns as they stand without an application layer;
+    `severity` is "error", "warning", "note" or "". `protocols` names the layers for `frame.protocols`: who adds a layer may append to it."""
+
+    layers: list[Field]
+    views: list[View] = field(default_factory=list)
+    source: str = ""
+    destination: str = ""
+    protocol: str = ""
+    info: str = ""
+    transport: str = ""
+    payload: tuple[int, int, int] | None = None
+    severity: str = ""
+    protocols: list[str] = field(default_factory=list)

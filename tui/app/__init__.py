@@ -1,0 +1,1 @@
+"""The application's frame: keys, actions, workers, status, help."""

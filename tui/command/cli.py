@@ -1,0 +1,115 @@
+"""The command line: what was asked for, before anything heavy is imported.
+
+`protoview FILE` opens the screens when standard output is a terminal; everything else is printed by `tui.command.headless`. Textual, numpy and
+the decoders are imported when they are needed, never for `--help`.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+VERSION = "0.1.0"
+DESCRIPTION = "Packet captures in the terminal: the packet list, the dissection tree and the bytes, with every request paired with its response."
+EXAMPLES = """\
+examples:
+  protoview broker.pcap                       open the capture
+  protoview --demo                            open the capture that comes with the program
+  protoview broker.pcap | less                its packets as text, a line each
+  protoview broker.pcap -V -c 10 -T text      the first ten with their trees; -x adds the bytes
+  protoview broker.pcap -T ndjson | jq .info  an object a packet; -T json puts them in one array
+  protoview broker.pcap -T fields -e frame.number -e ip.src -e pv.op -e pv.status -e pv.rrt
+  protoview broker.pcap -Y 'pv.rrt > 50ms && pv.op == "Produce"'
+                                              the packets that a display filter shows; status 1 when there are none
+  protoview broker.pcap -Y 'tcp.stream == 3' -w one.pcapng
+                                              saved as a capture, with comments and interfaces
+  protoview broker.pcap --follow tcp,0        a connection as a dialogue; tcp,0,text and tcp,0,hex show its bytes
+  protoview broker.pcap -d tcp.port==2281,zookeeper
+                                              take the connections on port 2281 for ZooKeeper
+  protoview broker.pcap --info                what capinfos tells
+"""
+OUTPUTS = ("text", "fields", "json", "ndjson")
+DEMO = "zookeeper-recipes.pcap.gz"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options; `headless.run` and `main` read what it gives."""
+    made = argparse.ArgumentParser(
+        prog="protoview", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )
+    add = made.add_argument
+    add("file", nargs="?", metavar="FILE", help="a pcap or pcapng file, also compressed with gzip, zstd or LZ4")
+    add("-r", dest="read", metavar="FILE", help="the same, as tshark writes it")
+    add("--demo", action="store_true", help="open the capture that comes with the program")
+    add("-d", dest="decode_as", action="append", default=[], metavar="tcp.port==N,NAME", help="take all streams with this port for protocol NAME (repeatable)")
+    add("--plugin", action="append", default=[], type=Path, metavar="FILE", help="load a decoder from a Python file (repeatable)")
+    add("--show-secrets", action="store_true", help="show passwords and tokens of ZooKeeper and Iggy, which are masked otherwise")
+    add("--no-mouse", action="store_true", help="leave the mouse to the terminal, to select text with it")
+    out = made.add_argument_group("output without screens, also whenever standard output is not a terminal")
+    add = out.add_argument
+    add("-T", dest="output", choices=OUTPUTS, help="rows (text), chosen fields, or packets as JSON")
+    add("-V", dest="tree", action="store_true", help="with text: each packet's tree")
+    add("-x", dest="dump", action="store_true", help="with text: each packet's bytes; with JSON: the bytes of its views in hex")
+    add("-Y", dest="filter", metavar="FILTER", help="only the packets that this display filter shows: Wireshark's language, with pv.* for messages")
+    add("-w", dest="save", type=Path, metavar="OUT", help="save these packets as OUT.pcapng or OUT.pcap instead of printing them")
+    add("--with-stream", action="store_true", help="with -w: also the handshakes and segments that the saved messages need")
+    add("-c", dest="count", type=_count, metavar="N", help="only the first N packets")
+    add("-e", dest="fields", action="append", default=[], metavar="NAME", help="with -T fields: print this field (repeatable)")
+    add("-E", dest="format", action="append", default=[], metavar="OPTION=VALUE",
+        help="with -T fields: separator=/t|/s|C, header=y|n, quote=d|s|n, occurrence=f|l|a, aggregator=,|/s|C (repeatable)")
+    add("--follow", metavar="tcp,N[,MODE]", help="print a stream: decoded (default), text or hex")
+    add("--info", action="store_true", help="print what is known of the capture as a whole")
+    add("--list-protocols", action="store_true", help="print name, title and default ports of the protocols that are decoded")
+    add("--list-fields", action="store_true", help="print name, type, label and protocol of every field")
+    add("--version", action="version", version=f"protoview {VERSION}", help="print the version")
+    return made
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not number:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of packets")
+    return number
+
+
+def demo() -> Path:
+    """The capture that comes with the program."""
+    import captures
+    return Path(captures.__file__).with_name("samples") / DEMO
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; the exit status is 0, 1 when a filter shows nothing, or 2 when something was wrong."""
+    options = parser().parse_args(argv)
+    files = [Path(file) for file in (options.file, options.read) if file is not None] + [demo()] * options.demo
+    lists = options.list_protocols or options.list_fields
+    if len(files) != 1 and not (lists and not files):
+        parser().error("name one capture: protoview FILE, or --demo" if not files else "name one capture, not several")
+    if bool(options.fields) != (options.output == "fields") and not lists:
+        parser().error('"-T fields" was given, but no fields with "-e"' if options.output == "fields" else '"-e" needs "-T fields"')
+    if options.with_stream and options.save is None:
+        parser().error('"--with-stream" needs "-w"')
+    if options.show_secrets:
+        from protocols.engine.scalars import Secret
+        Secret.shown = True
+    from tui.command import headless
+    asked = options.output or options.tree or options.dump or options.count or options.follow or options.info or lists
+    asked = asked or options.save or options.filter is not None
+    if asked or sys.stdout is None or not sys.stdout.isatty():
+        return headless.run(files[0] if files else None, options)
+    return headless.guarded(lambda: _screens(files[0], options))
+
+
+def _screens(file: Path, options: argparse.Namespace) -> int:
+    from tui.command import headless
+    from tui.terminal import first_rows
+    capture = headless.open_capture(file, options)
+    drawn = first_rows.draw(file)
+    try:
+        from tui.app import app
+        return app.run(capture, mouse=not options.no_mouse)
+    except BaseException:
+        if drawn:
+            first_rows.withdraw()
+        raise

@@ -1,0 +1,1 @@
+"""The display filter's bar, its editing, completion and runs."""

@@ -1,0 +1,1 @@
+"""Find text or bytes in the capture."""

@@ -1,0 +1,1 @@
+"""The main screen: packet list, dissection tree, bytes."""

@@ -1,0 +1,340 @@
+"""The dissection tree: a flat list of the lines in sight, made from fields that are asked for when they are opened.
+
+A line is known by the path of field names from the top (with `#n` for the n-th sibling of the same name), not by its place: so
+what is open stays open from packet to packet, and the cursor stays on the same field where the next packet has it. Lists of more
+than a thousand children are parted into pages that open on demand.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from protocols.engine.fields import Field, printable
+from tui.app.keys import Press
+from tui.main.formats import fit
+from tui.main.pane import Rows
+
+Path = tuple[str, ...]
+PAGE = 1_000
+MOST_LINES = 50_000
+"""More lines than this "open everything" does not make."""
+MOST_VISITS = 200_000
+LOWER = frozenset(("frame", "eth", "vlan", "sll", "null", "raw", "ip", "ipv6", "arp", "icmp", "icmpv6", "tcp", "udp", "loop", "gre", "vxlan", "sll2", "igmp"))
+"""Layers that start closed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A line: a field, or (`page` given) that part of its children."""
+
+    field: Field
+    path: Path
+    page: range | None = None
+
+    @property
+    def depth(self) -> int:
+        return len(self.path) - 1
+
+    @property
+    def text(self) -> str:
+        return self.field.text if self.page is None else f"[{self.page.start:,} – {self.page.stop - 1:,}]"
+
+    @property
+    def opens(self) -> bool:
+        return self.page is not None or self.field.has_fields
+
+
+def nodes(fields: Sequence[Field], above: Path, numbers: range | None = None) -> Iterator[Node]:
+    """The lines of siblings, or of those with the given numbers, below the path `above`."""
+    seen: dict[str, int] = {}
+    for number, field in enumerate(fields):
+        if numbers is not None and number >= numbers.stop:
+            return
+        times = seen.get(field.name, 0)
+        seen[field.name] = times + 1
+        if (numbers is None or number >= numbers.start) and not field.absent:
+            yield Node(field, (*above, field.name if not times else f"{field.name}#{times}"))
+
+
+def below(node: Node) -> Iterator[Node]:
+    """The lines directly under a line."""
+    fields = node.field.fields
+    if node.page is not None:
+        yield from nodes(fields, node.path, node.page)
+    elif len(fields) > PAGE:
+        for start in range(0, len(fields), PAGE):
+            yield Node(node.field, (*node.path, f"#{start}"), range(start, min(start + PAGE, len(fields))))
+    else:
+        yield from nodes(fields, node.path)
+
+
+def repeats(field: Field, part: Field) -> bool:
+    """Whether `part`, a child, only says again or splits into bits what `field` has as its value."""
+    same = (part.start, part.length) == (field.start, field.length)
+    return field.spec.type not in ("none", "protocol") and bool(part.spec.mask or same)
+
+
+def covering(layers: Sequence[Field], view: int, offset: int) -> Path | None:
+    """The path of the smallest field that holds a byte, of equals the deepest; but not what only repeats or splits a value."""
+    best: tuple[tuple[int, int], Path] | None = None
+    visits = 0
+    stack = list(nodes(layers, ()))[::-1]
+    while stack:
+        node = stack.pop()
+        visits += 1
+        field = node.field
+        inside = field.view == view and field.start <= offset < field.end
+        if inside and node.page is None:
+            rank = (field.length, -node.depth)
+            if best is None or rank < best[0]:
+                best = rank, node.path
+        near = inside or field.view != view or field.begin <= offset < field.end
+        if node.opens and (near or not field.length) and visits < MOST_VISITS:
+            stack.extend([child for child in below(node) if not repeats(field, child.field)][::-1])
+    return best[1] if best else None
+
+
+class FieldTree(Rows):
+    """The tree of one packet."""
+
+    context = "tree"
+    COMPONENT_CLASSES = {"tree--layer", "tree--generated", "tree--fault", "tree--link"}
+    DEFAULT_CSS = """
+    FieldTree {
+        & > .tree--layer { text-style: bold; }
+        & > .tree--generated { color: $foreground 70%; }
+        & > .tree--fault { color: $text-error; background: $error-muted; }
+        & > .tree--link { text-style: underline; }
+    }
+    """
+
+    class Jump(Message):
+        """The user follows a packet number (from 1)."""
+
+        def __init__(self, number: int) -> None:
+            self.number = number
+            super().__init__()
+
+    def __init__(self, chosen: Callable[[], None]) -> None:
+        """`chosen` is called when the cursor stands on another field."""
+        super().__init__(id="tree")
+        self._chosen = chosen
+        self._layers: Sequence[Field] = ()
+        self._lines: list[Node] = []
+        self._opened: dict[Path, bool] = {}
+        self._wanted: Path = ()
+        self._note = ""
+
+    # contents
+
+    @property
+    def count(self) -> int:
+        return len(self._lines) or bool(self._note)
+
+    @property
+    def node(self) -> Node | None:
+        return self._lines[self.cursor] if self.cursor < len(self._lines) else None
+
+    @property
+    def selected(self) -> Field | None:
+        """The field under the cursor."""
+        node = self.node
+        return node.field if node is not None else None
+
+    def show(self, layers: Sequence[Field]) -> None:
+        """Show a packet; the cursor goes to the field that the user chose last, or as near to it as this packet has one."""
+        self._note = ""
+        self._layers = layers
+        self._flatten()
+        place = self._place(self._wanted)
+        self.cursor = place
+        self.show_row(place)
+        self.paint()
+
+    def show_note(self, text: str) -> None:
+        """Show a line of words and no packet."""
+        self._note, self._layers, self._lines, self.cursor = printable(text), (), [], 0
+        self.resize_lines()
+        self.paint()
+
+    def select(self, path: Path) -> None:
+        """Put the cursor on a field, opening what is above it."""
+        for depth in range(1, len(path)):
+            self._opened[path[:depth]] = True
+        self._flatten()
+        self._wanted = path
+        self.go(self._place(path))
+
+    def is_open(self, node: Node) -> bool:
+        known = self._opened.get(node.path)
+        if known is not None:
+            return known
+        return node.depth == 0 and node.field.name.partition(".")[0] not in LOWER
+
+    def _place(self, path: Path) -> int:
+        """The line of a path; else of the longest part of it that is there; else of the last layer."""
+        rows = {node.path: row for row, node in enumerate(self._lines)}
+        while path:
+            if path in rows:
+                return rows[path]
+            path = path[:-1]
+        layers = [row for row, node in enumerate(self._lines) if node.depth == 0 and node.field.length]
+        return layers[-1] if layers else 0
+
+    def _flatten(self) -> None:
+        lines: list[Node] = []
+        stack = list(nodes(self._layers, ()))[::-1]
+        while stack and len(lines) < MOST_LINES:
+            node = stack.pop()
+            lines.append(node)
+            if node.opens and self.is_open(node):
+                stack.extend(list(below(node))[::-1])
+        self._lines = lines
+        self.resize_lines()
+
+    # drawing
+
+    def line(self, row: int) -> Strip:
+        if self._note:
+            return self.plain(f" {self._note}", self.style_of("tree--generated"))
+        node = self._lines[row]
+        here = row == self.cursor
+        mark = " " if not node.opens else "▾" if self.is_open(node) else "▸"
+        text = f"{'▶' if here else ' '}{'  ' * node.depth}{mark} {node.text}"
+        return self.plain(fit(text, self.area.width), self.cursor_style() if here else self._style(node))
+
+    def _style(self, node: Node) -> Style:
+        field = node.field
+        if field.name in ("_ws.malformed", "pv.incomplete"):
+            return self.style_of("tree--fault")
+        if field.spec.type == "frame" and not node.opens:
+            return self.style_of("tree--link")
+        if node.depth == 0 and field.length:
+            return self.style_of("tree--layer")
+        return self.plain_style if field.length or node.page is not None else self.style_of("tree--generated")
+
+    # moving and folding
+
+    def cursor_changed(self) -> None:
+        node = self.node
+        if node is not None:
+            self._wanted = node.path
+            self._chosen()
+
+    def _fold(self, node: Node, opened: bool) -> None:
+        if node.opens and self.is_open(node) != opened:
+            self._opened[node.path] = opened
+            self._refold()
+
+    def _refold(self) -> None:
+        """Make the lines anew with the cursor where it was, or on what was closed over it."""
+        node = self.node
+        self._flatten()
+        if node is not None:
+            self.go(self._place(node.path))
+        self.paint()
+
+    def on_click(self, event: events.Click) -> None:
+        row = self.row_at(event.y - self.gutter.top)
+        if row is None or row >= len(self._lines):
+            return
+        node = self._lines[row]
+        self.go(row)
+        at = event.x - self.gutter.left - 1 - 2 * node.depth
+        if 0 <= at <= 1 or event.chain == 2:
+            self._toggle(node)
+
+    def _toggle(self, node: Node) -> None:
+        if node.opens:
+            self._fold(node, not self.is_open(node))
+        elif node.field.spec.type == "frame" and isinstance(node.field.value, int):
+            self.post_message(self.Jump(node.field.value))
+
+    def do_toggle(self, _press: Press) -> None:
+        if self.node is not None:
+            self._toggle(self.node)
+
+    def do_open(self, _press: Press) -> None:
+        if self.node is not None:
+            self._fold(self.node, True)
+
+    def do_close(self, _press: Press) -> None:
+        node = self.node
+        if node is None:
+            return
+        if node.opens and self.is_open(node):
+            self._fold(node, False)
+        elif node.depth:
+            self._to_parent(node)
+            if self.node is not None:
+                self._fold(self.node, False)
+
+    def do_right(self, _press: Press) -> None:
+        node = self.node
+        if node is not None and node.opens:
+            if self.is_open(node):
+                self.go(self.cursor + 1)
+            else:
+                self._fold(node, True)
+
+    def do_left(self, _press: Press) -> None:
+        node = self.node
+        if node is None:
+            return
+        if node.opens and self.is_open(node):
+            self._fold(node, False)
+        else:
+            self._to_parent(node)
+
+    def _to_parent(self, node: Node) -> None:
+        if node.depth:
+            self.go(self._place(node.path[:-1]))
+
+    def do_sibling_next(self, press: Press) -> None:
+        self._to_sibling(1, press.times)
+
+    def do_sibling_previous(self, press: Press) -> None:
+        self._to_sibling(-1, press.times)
+
+    def _to_sibling(self, step: int, times: int) -> None:
+        node, row, found = self.node, self.cursor, self.cursor
+        while node is not None and times > 0 and 0 <= (row := row + step) < len(self._lines):
+            other = self._lines[row]
+            if other.depth < node.depth:
+                break
+            if other.depth == node.depth:
+                found, times = row, times - 1
+        self.go(found)
+
+    def do_open_all(self, _press: Press) -> None:
+        if self.node is not None:
+            self._set_all([self.node], True)
+
+    def do_close_all(self, _press: Press) -> None:
+        if self.node is not None:
+            self._set_all([self.node], False)
+
+    def do_unfold(self, _press: Press) -> None:
+        self._set_all(list(nodes(self._layers, ())), True)
+
+    def do_fold(self, _press: Press) -> None:
+        self._opened = {node.path: False for node in nodes(self._layers, ())}
+        self._refold()
+
+    def _set_all(self, stack: list[Node], opened: bool) -> None:
+        done = 0
+        while stack and done < MOST_LINES:
+            node = stack.pop()
+            if node.opens and (opened or self._opened.get(node.path)):
+                self._opened[node.path] = opened
+                children = list(below(node))
+                done += len(children)
+                stack.extend(children)
+            elif node.opens:
+                self._opened[node.path] = False
+        self._refold()

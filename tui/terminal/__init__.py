@@ -1,0 +1,1 @@
+"""The terminal: driver, picture of the screen, clipboard."""

@@ -1,0 +1,69 @@
+"""The first rows of a capture, drawn before Textual is loaded.
+
+Loading Textual takes longer than finding the first packets. So the alternate screen is opened here and filled from the index columns alone; the
+application paints over it when it is there. Nothing is drawn where there is no terminal or no room.
+"""
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from captures.file.opening import open_source
+from captures.index.columns import PacketKind
+from captures.index.index import Index
+from captures.packet.rows import transport_row
+
+__all__ = ["draw", "withdraw"]
+
+LEAST = (80, 20)
+ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H", "\x1b[?25h\x1b[?1049l"
+
+
+class _Enough(threading.Event):
+    """Set as soon as anything is indexed: the first chunk is small."""
+
+    def is_set(self) -> bool:
+        return True
+
+
+def draw(file: Path) -> bool:
+    """Draw the file's first rows on the terminal; whether that was done."""
+    terminal = sys.__stderr__
+    if terminal is None or not terminal.isatty() or os.environ.get("TEXTUAL_DRIVER"):
+        return False
+    columns, lines = os.get_terminal_size(terminal.fileno())
+    if columns < LEAST[0] or lines < LEAST[1]:
+        return False
+    index = Index(open_source(file))
+    index.run(_Enough())
+    shown = "\r\n".join(line[:columns] for line in _lines(index, file.name, lines // 2))
+    index.source.close()
+    terminal.write(ENTER + shown)
+    terminal.flush()
+    return True
+
+
+def withdraw() -> None:
+    """Give the terminal back, when the application does not come."""
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(LEAVE)
+        sys.__stderr__.flush()
+
+
+def _lines(index: Index, name: str, room: int) -> list[str]:
+    """A title and as many rows as there is room for; the text is made of numbers and addresses only, but for the file's name."""
+    from protocols.engine.printable import printable
+
+    c = index.columns
+    out = [f" protoview  {printable(name)}   opening …", "", ""]
+    start = int(c.ts[0]) if c.count else 0
+    for i in range(min(c.count, room)):
+        lead = f"{i + 1:>8} {(int(c.ts[i]) - start) / 1e9:>12.6f}"
+        if int(c.kind[i]) == PacketKind.OTHER:
+            out.append(lead)
+            continue
+        row = transport_row(index, i, None)
+        out.append(f"{lead}  {row.source} → {row.destination}  {row.protocol}  {row.length}  {row.info}")
+    return out
