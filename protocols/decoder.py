@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 
-__all__ = ["CLAIM", "MORE", "REFUSED", "TO_END", "Decoder", "Framing", "Header", "Kind", "Match", "MessageBytes", "Opening", "Side", "Skims", "Status",
-           "Summary", "View"]
+__all__ = ["CLAIM", "HANDED_ON", "MORE", "REFUSED", "TO_END", "Carried", "Decoder", "Framing", "Header", "Kind", "Match", "MessageBytes", "Opening",
+           "Side", "Skims", "Status", "Summary", "View"]
 
 CLAIM = 50
 """The score from which a decoder may have a connection."""
@@ -33,7 +33,9 @@ CLAIM = 50
 MORE = 0
 REFUSED = -1
 TO_END = -2
-"""What `frame` may answer besides a length: bytes are missing to tell; no message starts here; all that is left is one."""
+HANDED_ON = -3
+"""What `frame` may answer besides a length: bytes are missing to tell; no message starts here; all that is left is one message;
+all that is left in this direction belongs to another protocol (after an HTTP upgrade, say), which is recognised on its own."""
 
 
 class Kind(StrEnum):
@@ -75,13 +77,17 @@ class Framing:
 @dataclass(frozen=True, slots=True)
 class Side:
     """One direction of a connection as framing sees it. `opening` and `peer_opening` are up to 4,096 bytes from the start of
-    each direction; `from_start` says that the start was captured; `first` that the bytes asked about are this direction's first."""
+    each direction; `from_start` says that the start was captured; `first` that the bytes asked about are this direction's first.
+    `transport` is "tcp" or "udp", or the filter name of the protocol that carries the stream ("websocket"). `state` is what
+    `Decoder.framing_state` made for the connection."""
 
     from_client: bool
     from_start: bool
     opening: bytes
     peer_opening: bytes
     first: bool = False
+    transport: str = "tcp"
+    state: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +95,17 @@ class Opening:
     """What `recognise` sees of a connection: up to 16 KiB from the start of each direction, without gaps.
 
     `data[0]` is what the side sent that opened the connection (SYN), or that was seen first; `ports` are their ports; `whole[i]` says
-    that `data[i]` is all that this side sent; `from_start[i]` that its first byte is the connection's first.
+    that `data[i]` is all that this side sent; `from_start[i]` that its first byte is the connection's first. `transport` is "tcp" or "udp" (of which
+    each `data` is the side's first datagram), or the filter name of the protocol that carries the stream; `hint` is what that one says of the bytes
+    (the subprotocol of a WebSocket, say), "" when it says nothing.
     """
 
     data: tuple[bytes, bytes]
     ports: tuple[int, int]
     from_start: tuple[bool, bool]
     whole: tuple[bool, bool]
+    transport: str = "tcp"
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +131,18 @@ class Header:
     op: str = ""
     context: Any = None
     more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Bytes of an inner stream that one message carries. `data` are these bytes; where they stand in the message as they are, `start` is
+    their offset from the message's start, else it is None (they were unmasked, decompressed or decrypted). What messages of one direction carry
+    under the same `key` is one stream. `hint` goes to `Opening.hint`."""
+
+    data: bytes
+    start: int | None = None
+    key: int = 0
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +233,10 @@ class Decoder:
     column: ClassVar[str]
     """The Protocol column: "Kafka"."""
     ports: ClassVar[frozenset[int]] = frozenset()
-    """Default TCP ports; they break ties and are never a proof."""
+    """Default ports; they break ties and are never a proof."""
+    transports: ClassVar[frozenset[str]] = frozenset({"tcp"})
+    """What its messages travel in: "tcp" for any stream of bytes (also one that another decoder hands on), "udp" for datagrams, of which each is one
+    message."""
     framing: ClassVar[Framing | None] = None
     prefixes: ClassVar[tuple[str, ...]] = ()
     """Starts of field names that are made while reading, as `mongo.doc.` for the elements of documents by their path. A name that starts with one
@@ -247,6 +272,23 @@ class Decoder:
         """Length of the message at the start of `data`, or MORE, REFUSED or TO_END. The answer must not depend on how much
         follows the message. Where `framing` is declared, only the first message of a direction is asked about here, and MORE means: as declared."""
         return MORE
+
+    def framing_state(self) -> Any:
+        """The state by which `frame` tells lengths, one a connection, in `Side.state`; only `framed` may change it."""
+        return None
+
+    def framed(self, data: bytes, side: Side) -> None:
+        """Called once for each message that was cut, in order, the client's direction whole before the server's; `data` has its first
+        `header_bytes`. Only for protocols whose lengths depend on earlier messages."""
+
+    def carrier(self) -> Callable[[MessageBytes], Iterable[Carried]] | None:
+        """For protocols that carry others: a new function that is given each message of one connection, in the order in which they were
+        complete, and yields what it carries. It may keep state (a decompressor)."""
+        return None
+
+    def handed_on(self, state: Any) -> str:
+        """The hint for the bytes that `frame` said were HANDED_ON, from the connection's `framing_state`."""
+        return ""
 
     def accepts(self, head: bytes, side: Side) -> bool:
         """Whether a message can start with `head` (`framing.head` bytes, fewer at the end of the direction). Asked at every message, and
