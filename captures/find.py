@@ -95,7 +95,7 @@ class Search:
 
     def _hit(self, packet: int) -> bool:
         sought = self.needle
-        if packet in self.across or sought.in_bytes(bytes(self.capture._index.frame(packet))):
+        if packet in self.across or sought.in_bytes(bytes(self.capture.frame(packet))):
             return True
         row = self.capture.row(packet)
         if sought.in_text(f"{row.source} {row.destination} {row.protocol} {row.info}"):

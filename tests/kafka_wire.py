@@ -17,6 +17,7 @@ import google_crc32c
 from captures.file.opening import open_source
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
+from captures.stream.pair import tcp_pair
 from protocols import kafka
 from protocols.decoder import Kind, MessageBytes, Side
 from protocols.engine.fields import Field
@@ -279,7 +280,7 @@ def truth(name: str) -> dict[str, Any]:
 def conversations_of(file: Path) -> list[Conversation]:
     index = Index(open_source(file))
     index.run()
-    return [Conversation(index, stream, [KAFKA]) for stream in range(len(index.tcp))]
+    return [Conversation(tcp_pair(index, stream), [KAFKA]) for stream in range(len(index.tcp))]
 
 
 @cache

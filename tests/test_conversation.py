@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stand_in import ACK, FIN, FRAME_HEAD, SYN, Lines, Ordered, Segment, StandIn, Toy, line, toy
 
 from captures.messages.conversation import Conversation, MessageRow
+from captures.stream.pair import tcp_pair
 from protocols.decoder import Decoder, Header, Kind, MessageBytes, Side, Status, Summary
 from protocols.lower.facts import Datagram
 
@@ -34,7 +35,7 @@ class Talk:
         return len(self.segments) - 1
 
     def read(self, decoder: Decoder | None = None, forced: Decoder | None = None, ports: tuple[int, int] = (50000, 7777)) -> Conversation:
-        return Conversation(StandIn(self.segments, ports), 0, [decoder or Toy()], forced)  # type: ignore[arg-type]
+        return Conversation(tcp_pair(StandIn(self.segments, ports), 0), [decoder or Toy()], {"tcp": forced} if forced else None)  # type: ignore[arg-type]
 
 
 def peers(conversation: Conversation) -> list[int | None]:
@@ -195,7 +196,7 @@ def test_messages_are_found_by_packet() -> None:
     assert conversation.covering(middle) == reassembled
     assert conversation.covering(last) is None
     assert conversation.data(reassembled) == big
-    assert conversation.pieces(reassembled) == [(0, 50, first, FRAME_HEAD + 9), (50, 40, middle, FRAME_HEAD), (90, 19, last, FRAME_HEAD)]
+    assert conversation.origins(reassembled) == [(0, 50, first, FRAME_HEAD + 9), (50, 40, middle, FRAME_HEAD), (90, 19, last, FRAME_HEAD)]
 
 
 def test_pieces_of_a_fragmented_datagram_lie_in_its_fragments() -> None:
@@ -206,7 +207,7 @@ def test_pieces_of_a_fragmented_datagram_lie_in_its_fragments() -> None:
     conversation = talk.read()
     pdu = conversation.pdus[0]
     assert conversation.data(pdu) == message
-    assert conversation.pieces(pdu) == [(0, 12, 8, 54), (12, 27, 9, 38)]
+    assert conversation.origins(pdu) == [(0, 12, 8, 54), (12, 27, 9, 38)]
 
 
 def test_bytes_of_no_message_are_told_packet_by_packet() -> None:
@@ -254,7 +255,6 @@ def test_nobody_claims_what_nobody_knows() -> None:
     assert conversation.decoder is None
     assert (conversation.pdus, conversation.holes, conversation.of_packet(2), conversation.holes_of(2)) == ([], [], [], [])
     assert conversation.client_side == 0
-    assert conversation.packets == 3
     assert Talk().read().decoder is None
 
 
@@ -369,7 +369,7 @@ def test_every_exchange_is_paired_however_it_was_captured(sizes: list[tuple[int,
         assert pdu.complete
         assert pdu.peer is not None
         assert pdu.peer.header.key == pdu.header.key
-        pieces = conversation.pieces(pdu)
+        pieces = conversation.origins(pdu)
         frames = b"".join(conversation.index.frame(piece.packet)[piece.frame_start:piece.frame_start + piece.length] for piece in pieces)
         assert frames == conversation.data(pdu)
         assert pdu in conversation.of_packet(pdu.packet)
@@ -384,13 +384,13 @@ def test_any_bytes_are_read_without_an_exception(parts: list[tuple[int, int, byt
     segments = [*start, *(Segment(side, 100 + at, data, ack=at) for side, at, data in parts)]
     if not segments:
         return
-    conversation = Conversation(StandIn(segments), 0, [kind()], kind())  # type: ignore[arg-type]
+    conversation = Conversation(tcp_pair(StandIn(segments), 0), [kind()], {"tcp": kind()})  # type: ignore[arg-type]
     for pdu in conversation.pdus:
         assert isinstance(pdu, MessageRow)
         assert pdu.peer is None or pdu.peer.peer == pdu
         conversation.summary(pdu)
         conversation.severity(pdu)
-        assert len(conversation.data(pdu)) == pdu.have == sum(piece.length for piece in conversation.pieces(pdu))
+        assert len(conversation.data(pdu)) == pdu.have == sum(piece.length for piece in conversation.origins(pdu))
     for packet in range(len(segments)):
         conversation.of_packet(packet)
         conversation.holes_of(packet)

@@ -33,7 +33,7 @@ def conversation(path: Path, port: int, turns: list[tuple[int, int, bytes]]) -> 
         packets.append(Sent(time, between(side, 6, tcp(*ports, said[side], said[1 - side], data=data))))
         said[side] += len(data)
     capture = Capture(write(path, packets))
-    capture.index()
+    capture.read_index()
     return capture
 
 
@@ -176,7 +176,7 @@ def test_another_name_or_version_is_another_operation(pipelined: Capture, text: 
 @pytest.fixture(scope="module")
 def mixed() -> Iterator[Capture]:
     capture = Capture(MIXED)
-    capture.index()
+    capture.read_index()
     yield capture
     capture.close()
 

@@ -24,7 +24,7 @@ GOLDEN = [tuple(line.split("\t")) for line in (DATA / "tshark.txt").read_text().
 def mixed() -> Iterator[Capture]:
     """ZooKeeper over IPv6, Kafka, MongoDB, DNS over UDP and TCP, and HTTP, one behind the other."""
     capture = Capture(DATA / "mixed.pcap")
-    capture.index()
+    capture.read_index()
     yield capture
     capture.close()
 
@@ -80,13 +80,13 @@ def test_what_columns_hold_reads_no_packet(mixed: Capture, names: Names, text: s
         raise AssertionError("a packet was read")
     monkeypatch.setattr(Reader, "read", read)
     monkeypatch.setattr(store, "STORES", type(store.STORES)())
-    found = compile_filter(text, names).columns(mixed._index)
+    found = compile_filter(text, names).columns(mixed.index)
     assert found is not None
     assert (np.flatnonzero(found) + 1).tolist() == shown(mixed, names, text)
 
 
 def test_columns_say_none_when_packets_must_be_read(mixed: Capture, names: Names) -> None:
-    assert compile_filter('kafka.client_id == "x"', names).columns(mixed._index) is None
+    assert compile_filter('kafka.client_id == "x"', names).columns(mixed.index) is None
 
 
 def test_only_packets_that_columns_leave_open_are_read(mixed: Capture, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +248,7 @@ def test_one_packet_can_be_asked_about(mixed: Capture, names: Names) -> None:
 
 def test_decoding_as_another_protocol_forgets_what_was_read(names: Names) -> None:
     capture = Capture(DATA / "mixed.pcap")
-    capture.index()
+    capture.read_index()
     before = shown(capture, names, "kafka")
     capture.decode_as("tcp", 9092, "zookeeper")
     assert before

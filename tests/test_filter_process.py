@@ -43,7 +43,7 @@ class Endless(filters.FilterRun):
         while True: pass
 if sys.argv[2] == "busy": child.FilterRun = Endless
 capture = Capture(sys.argv[1])
-capture.index()
+capture.read_index()
 names = filters.Names(capture.registry)
 process = FilterPool(capture)
 for packets in process.run(filters.compile_filter("zookeeper", names), names):
@@ -56,7 +56,7 @@ if sys.argv[3] == "waits": time.sleep(60)
 @pytest.fixture
 def capture() -> Iterator[Capture]:
     one = Capture(MIXED)
-    one.index()
+    one.read_index()
     yield one
     one.close()
 
@@ -155,7 +155,7 @@ def test_a_filter_longer_than_a_pipe_holds_is_served(capture: Capture, process: 
 
 def test_compressed_captures_are_read_in_the_process(names: Names) -> None:
     capture = Capture(ERRORS)
-    capture.index()
+    capture.read_index()
     process = FilterPool(capture)
     assert found(process, names, "zookeeper.opcode == 1") == here(capture, names, "zookeeper.opcode == 1") != []
     process.close()
@@ -195,8 +195,8 @@ def test_decoding_as_another_protocol_replaces_the_process(capture: Capture, pro
 
 def test_packets_indexed_later_replace_the_process(names: Names) -> None:
     capture = Capture(ERRORS)
-    capture.index()
-    index, process = capture._index, FilterPool(capture)
+    capture.read_index()
+    index, process = capture.index, FilterPool(capture)
     everything = here(capture, names, DECODING)
     count, index.columns.count, index.complete = index.columns.count, 100, False     # as if it were no further yet
     assert found(process, names, DECODING) == [i for i in everything if i < 100] != []

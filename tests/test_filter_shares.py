@@ -25,7 +25,7 @@ from tui.command import headless
 @pytest.fixture
 def capture() -> Iterator[Capture]:
     one = Capture(MIXED)
-    one.index()
+    one.read_index()
     yield one
     one.close()
 

@@ -44,12 +44,12 @@ def found(path: Path, filters: tuple[str, ...], alone: bool = False) -> dict[str
     """The packets that each filter shows, one filter after the other; or each alone, with nothing kept from those before."""
     shown = {}
     capture = Capture(path)
-    capture.index()
+    capture.read_index()
     names = Names(capture.registry)
     for text in filters:
         if alone:
             capture = Capture(path)
-            capture.index()
+            capture.read_index()
         shown[text] = [packet for step in FilterRun(capture, compile_filter(text, names)) for packet in step.tolist()]
     return shown
 

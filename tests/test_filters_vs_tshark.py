@@ -80,7 +80,7 @@ def ours(path: Path) -> list[set[int] | None]:
     """The same here."""
     found: list[set[int] | None] = []
     capture = Capture(path)
-    capture.index()
+    capture.read_index()
     names = Names(capture.registry)
     for text in LIST:
         try:

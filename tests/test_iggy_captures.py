@@ -17,6 +17,7 @@ from iggy_wire import uncovered
 from captures.file.opening import open_source
 from captures.index.index import Index
 from captures.messages.conversation import Conversation, MessageRow
+from captures.stream.pair import tcp_pair
 from protocols.decoder import Kind, Status
 from protocols.engine.fields import Field, walk
 from protocols.iggy.decoder import Iggy
@@ -35,7 +36,7 @@ GENERATIONS = {"0.4.300": "0.4", "0.5.0": "0.5", "0.8.0": "0.7-0.8"}
 def conversations(name: str) -> list[Conversation]:
     index = Index(open_source(FOLDER / f"iggy-{name}.pcap.gz"))
     index.run()
-    return [Conversation(index, stream, [Iggy()]) for stream in range(len(index.tcp))]
+    return [Conversation(tcp_pair(index, stream), [Iggy()]) for stream in range(len(index.tcp))]
 
 
 @cache

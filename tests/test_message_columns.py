@@ -16,6 +16,7 @@ from captures.messages import conversation as conversations
 from captures.messages import framing, pairing
 from captures.messages.conversation import Conversation, MessageRow
 from captures.messages.pairing import Keys, pair
+from captures.stream.pair import tcp_pair
 from protocols.decoder import Decoder
 from protocols.engine.fields import walk
 from protocols.kafka.decoder import Kafka
@@ -51,10 +52,10 @@ def said(conversation: Conversation) -> list[Any]:
 @pytest.mark.parametrize(("name", "path"), CAPTURES, ids=[path.name for _, path in CAPTURES])
 def test_columns_find_what_is_found_one_by_one(name: str, path: Path) -> None:
     capture = Capture(path)
-    capture.index()
+    capture.read_index()
     for stream in range(capture.streams("tcp")):
-        by_columns = Conversation(capture._index, stream, [DECODERS[name]()])
-        alone = Conversation(capture._index, stream, [one_by_one(DECODERS[name])])
+        by_columns = Conversation(tcp_pair(capture.index, stream), [DECODERS[name]()])
+        alone = Conversation(tcp_pair(capture.index, stream), [one_by_one(DECODERS[name])])
         assert said(by_columns) == said(alone)
         for pdu in by_columns.pdus:
             assert pdu.header.kind is pdu.kind
@@ -65,10 +66,10 @@ def test_a_decoder_that_fails_at_columns_is_asked_one_by_one(method: str) -> Non
     def fails(self: Decoder, *_: Any) -> None:
         raise ZeroDivisionError
     capture = Capture(DATA / "kafka" / "kafka-java-4.1-produce.pcap.gz")
-    capture.index()
+    capture.read_index()
     broken = type("Broken", (Kafka,), {method: fails})()
     for stream in range(capture.streams("tcp")):
-        assert said(Conversation(capture._index, stream, [broken])) == said(Conversation(capture._index, stream, [Kafka()]))
+        assert said(Conversation(tcp_pair(capture.index, stream), [broken])) == said(Conversation(tcp_pair(capture.index, stream), [Kafka()]))
 
 
 def values(conversation: Conversation, pdu: MessageRow, field: str) -> list[Any]:
@@ -82,11 +83,11 @@ def values(conversation: Conversation, pdu: MessageRow, field: str) -> list[Any]
 @pytest.mark.parametrize(("name", "path"), CAPTURES, ids=[path.name for _, path in CAPTURES])
 def test_what_heads_tell_of_a_field_is_what_its_dissection_tells(name: str, path: Path) -> None:
     capture = Capture(path)
-    capture.index()
+    capture.read_index()
     decoder = DECODERS[name]()
     told, rows = 0, 0
     for stream in range(capture.streams("tcp")):
-        conversation = Conversation(capture._index, stream, [decoder])
+        conversation = Conversation(tcp_pair(capture.index, stream), [decoder])
         messages = conversation.messages
         if messages is None or messages.heads is None:
             continue
@@ -124,12 +125,12 @@ def segments(capture: Capture, rng: random.Random) -> list[Segment]:
 def test_columns_find_the_same_in_damaged_streams(name: str, seed: int) -> None:
     rng = random.Random(seed)
     capture = Capture(rng.choice([path for one, path in CAPTURES if one == name]))
-    capture.index()
+    capture.read_index()
     stand_in = StandIn(segments(capture, rng))
     forced = DECODERS[name]()
-    by_columns = Conversation(stand_in, 0, [forced], forced)  # type: ignore[arg-type]
+    by_columns = Conversation(tcp_pair(stand_in, 0), [forced], {"tcp": forced})  # type: ignore[arg-type]
     alone = one_by_one(DECODERS[name])
-    assert said(by_columns) == said(Conversation(stand_in, 0, [alone], alone))  # type: ignore[arg-type]
+    assert said(by_columns) == said(Conversation(tcp_pair(stand_in, 0), [alone], {"tcp": alone}))  # type: ignore[arg-type]
 
 
 ROW = st.tuples(st.integers(0, 1), st.sampled_from((REQUEST, REQUEST, RESPONSE, RESPONSE, ONEWAY, EVENT)), st.integers(0, 6), st.integers(0, 9))
@@ -150,11 +151,11 @@ def test_keys_paired_by_columns_are_those_paired_by_queues(rows: list[tuple[int,
 @pytest.mark.parametrize(("name", "path"), CAPTURES, ids=[path.name for _, path in CAPTURES])
 def test_text_that_is_said_to_be_verbatim_stands_in_the_bytes_of_its_message(name: str, path: Path) -> None:
     capture = Capture(path)
-    capture.index()
+    capture.read_index()
     decoder = DECODERS[name]()
     verbatim = decoder.verbatim()
     for stream in range(capture.streams("tcp")):
-        conversation = Conversation(capture._index, stream, [decoder])
+        conversation = Conversation(tcp_pair(capture.index, stream), [decoder])
         for pdu in conversation.pdus:
             data = conversation.data(pdu) + (conversation.data(pdu.peer) if pdu.peer is not None else b"")
             for one in walk(decoder.dissect(conversation.message(pdu))):

@@ -23,7 +23,7 @@ SEQ, ANSWERED = 100 + len(connect_request()), 500 + len(connect_response())
 
 def opened(path: Path, packets: list[bytes]) -> Capture:
     capture = Capture(write(path, [*OPENING, *packets]))
-    capture.index()
+    capture.read_index()
     return capture
 
 

@@ -25,6 +25,7 @@ from mongodb_wire import MONGO, uncovered
 from captures.file.opening import open_source
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
+from captures.stream.pair import tcp_pair
 from protocols.decoder import Kind, MessageBytes, Status
 from protocols.engine.fields import walk
 from protocols.mongodb.document import DocumentField
@@ -41,7 +42,7 @@ TLS = "mongodb-pymongo4.12-mjs1.47-tls"
 def read(file: Path) -> list[Conversation]:
     index = Index(open_source(file))
     index.run()
-    return [Conversation(index, stream, [ZooKeeper(), MONGO]) for stream in range(len(index.tcp))]
+    return [Conversation(tcp_pair(index, stream), [ZooKeeper(), MONGO]) for stream in range(len(index.tcp))]
 
 
 @cache

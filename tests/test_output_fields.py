@@ -19,7 +19,7 @@ needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark
 @pytest.fixture(scope="module")
 def capture() -> Capture:
     made = Capture(demo())
-    made.index()
+    made.read_index()
     return made
 
 

@@ -15,7 +15,7 @@ from tui.command.cli import demo
 @pytest.fixture(scope="module")
 def capture() -> Capture:
     made = Capture(demo())
-    made.index()
+    made.read_index()
     return made
 
 

@@ -93,7 +93,7 @@ def test_an_empty_capture_is_an_empty_array():
 
 def test_a_real_capture_gives_one_object_a_packet_and_the_same_in_an_array():
     capture = Capture(demo())
-    capture.index()
+    capture.read_index()
     lines = [json.loads(line) for line in ndjson(capture, range(60))]
     assert json.loads("".join(json_array(capture, range(60)))) == lines
     assert [line["number"] for line in lines] == list(range(1, 61))

@@ -21,7 +21,7 @@ needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark
 @pytest.fixture(scope="module")
 def capture() -> Capture:
     made = Capture(demo())
-    made.index()
+    made.read_index()
     return made
 
 
@@ -91,7 +91,7 @@ def test_an_empty_capture_prints_nothing():
 
 def test_a_tree_leaves_out_what_a_message_has_not():
     capture = Capture(demo())
-    capture.index()
+    capture.read_index()
     lines = list(tree_lines(capture.packet(20).layers))     # a request that was answered OK
     assert any("[Operation: create]" in line for line in lines)
     assert not any("[Error:" in line for line in lines)

@@ -27,7 +27,7 @@ def test_segments_in_order_are_one_run_from_the_start() -> None:
     assert direction.runs() == [(0, 7)]
     assert direction.read(0, 7) == b"abcdefg"
     assert direction.from_start
-    assert direction.pieces(2, 3) == [(1, 2, 1), (2, 0, 2)]
+    assert direction.places(2, 3) == [(0, 1, 1, 2), (1, 2, 2, 0)]
 
 
 def test_out_of_order_data_is_complete_when_the_gap_is_filled() -> None:
@@ -41,7 +41,7 @@ def test_the_copy_captured_first_wins() -> None:
     segments = [Segment(0, 99, flags=SYN), Segment(0, 105, b"FGHIJ"), Segment(0, 103, b"defghijkl"), Segment(0, 100, b"abcde")]
     direction = one_way(segments)
     assert direction.read(0, 99) == b"abcdeFGHIJkl"
-    assert direction.pieces(0, 99) == [(3, 0, 3), (2, 0, 2), (1, 0, 5), (2, 7, 2)]
+    assert direction.places(0, 99) == [(0, 3, 3, 0), (3, 2, 2, 0), (5, 5, 1, 0), (10, 2, 2, 7)]
 
 
 def test_retransmissions_add_nothing() -> None:
@@ -49,7 +49,7 @@ def test_retransmissions_add_nothing() -> None:
     segments = [Segment(0, 99, flags=SYN), *(Segment(0, seq, data) for seq, data in sent)]
     direction = one_way(segments)
     assert direction.read(0, 99) == b"abcdefgh"
-    assert direction.pieces(0, 99) == [(1, 0, 3), (3, 0, 3), (5, 6, 2)]
+    assert direction.places(0, 99) == [(0, 3, 1, 0), (3, 3, 3, 0), (6, 2, 5, 6)]
 
 
 def test_a_missing_segment_is_a_gap() -> None:

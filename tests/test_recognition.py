@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stand_in import ACK, SYN, Segment, StandIn, Toy
 
-from captures.messages.recognition import OPENING, gather, opener, ranking, recognise
-from captures.stream.reassembly import reassemble
+from captures.messages.recognition import OPENING, gather, ranking, recognise
+from captures.stream.pair import tcp_pair
 from protocols.decoder import Decoder, Match, Opening
 
 
@@ -41,7 +41,7 @@ def opening(a: bytes = b"x", b: bytes = b"", ports: tuple[int, int] = (50000, 80
 
 def opening_of(segments: list[Segment], ports: tuple[int, int] = (50000, 80)) -> Opening:
     index = StandIn(segments, ports)
-    return gather(index, 0, reassemble(index, 0))  # type: ignore[arg-type]
+    return gather(tcp_pair(index, 0))  # type: ignore[arg-type]
 
 
 def test_the_highest_score_has_the_connection() -> None:
@@ -96,7 +96,7 @@ def test_the_side_that_sent_the_syn_comes_first() -> None:
     data = [Segment(0, 100, b"server"), Segment(1, 10, b"client")]
     for segments in ([syn, answer, *data], [syn, *data], [answer, *data]):
         index = StandIn(segments, (80, 50000))
-        assert opener(index, 0) == 1  # type: ignore[arg-type]
+        assert tcp_pair(index, 0).first == 1  # type: ignore[arg-type]
         found = opening_of(segments, (80, 50000))
         assert found.data == (b"client", b"server")
         assert found.ports == (50000, 80)

@@ -17,6 +17,7 @@ from rocketmq_wire import uncovered
 from captures.file.opening import open_source
 from captures.index.index import Index
 from captures.messages.conversation import Conversation, MessageRow
+from captures.stream.pair import tcp_pair
 from protocols.decoder import Kind, Status
 from protocols.engine.fields import Field, walk
 from protocols.rocketmq import stored
@@ -36,7 +37,7 @@ HA = "rocketmq-slave-5.3.3-ha"
 def conversations(name: str) -> list[Conversation]:
     index = Index(open_source(FOLDER / f"{name}.pcap.gz"))
     index.run()
-    return [Conversation(index, stream, [RocketMQ(), RocketMQHA()]) for stream in range(len(index.tcp))]
+    return [Conversation(tcp_pair(index, stream), [RocketMQ(), RocketMQHA()]) for stream in range(len(index.tcp))]
 
 
 @cache
@@ -232,7 +233,7 @@ def test_another_decoder_agrees(shared: Path, name: str) -> None:
     index.run()
     rows = []
     for stream in range(len(index.tcp)):
-        conversation = Conversation(index, stream, [RocketMQ()])
+        conversation = Conversation(tcp_pair(index, stream), [RocketMQ()])
         rows += [(pdu.packet, conversation, pdu) for pdu in conversation.pdus]
     lines = [line for line in (folder / f"deepflow__rocketmq-{name}.result").read_text().splitlines() if line.startswith("RocketmqInfo")]
     assert len(lines) == len(rows)

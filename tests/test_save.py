@@ -20,7 +20,7 @@ FRAME = bytes(range(60))
 def opened(path: Path, data: bytes) -> Capture:
     path.write_bytes(data)
     capture = Capture(path)
-    capture.index()
+    capture.read_index()
     return capture
 
 
@@ -38,7 +38,7 @@ def test_pcapng_keeps_interfaces_comments_and_lengths(tmp_path: Path) -> None:
     capture = commented(tmp_path)
     assert save_packets(capture, [2, 0], tmp_path / "out.pcapng") == 2
     again = Capture(tmp_path / "out.pcapng")
-    again.index()
+    again.read_index()
     assert again.interfaces == capture.interfaces
     assert again.source.file_comments == ["whole file"]
     assert dict(again.source.comments) == {0: "first", 1: "a\ngrößer"}
@@ -91,7 +91,7 @@ def test_nothing_can_be_saved(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def mixed() -> Capture:
     capture = Capture(MIXED)
-    capture.index()
+    capture.read_index()
     return capture
 
 
@@ -101,7 +101,7 @@ def test_with_their_streams_saved_messages_read_as_before(tmp_path: Path, mixed:
     assert chosen
     save_packets(mixed, chosen, tmp_path / "out.pcapng", streams=True)
     again = Capture(tmp_path / "out.pcapng")
-    again.index()
+    again.read_index()
     kept = with_streams(mixed, chosen)
     assert set(chosen) <= set(kept)
     for i in chosen:

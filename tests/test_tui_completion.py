@@ -18,7 +18,7 @@ NAMES = Names(Registry())
 @pytest.fixture(scope="module")
 def sample() -> Sample:
     capture = Capture(ERRORS)
-    capture.index()
+    capture.read_index()
     made = Sample()
     list(made.steps(capture))
     return made
@@ -57,7 +57,7 @@ def test_what_stands_in_a_capture_cannot_steer_the_terminal(sample: Sample) -> N
 
 def test_paths_of_documents_are_offered_as_far_as_the_capture_has_them() -> None:
     capture = Capture(ERRORS.parent.parent / "mongodb" / "mongodb-pymongo4.20-ferretdb1.24-crud.pcap.gz")
-    capture.index()
+    capture.read_index()
     seen = Sample()
     list(seen.steps(capture))
     names = Names(capture.registry)
@@ -68,7 +68,7 @@ def test_paths_of_documents_are_offered_as_far_as_the_capture_has_them() -> None
 
 def test_an_operation_is_offered_with_and_without_its_version() -> None:
     capture = Capture(ERRORS.parent.parent / "kafka" / "kafka-aiokafka-4.1.pcap.gz")
-    capture.index()
+    capture.read_index()
     seen = Sample()
     list(seen.steps(capture))
     found = {one.text: one.seen for one in complete("pv.op == ", 9, Names(capture.registry), seen).candidates}

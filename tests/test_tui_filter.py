@@ -150,13 +150,13 @@ def test_a_filter_that_shows_nothing_leaves_an_empty_list_that_takes_keys() -> N
 @pytest.mark.parametrize(("text", "count", "first"), [("tcp.flags.syn == 1", 6, 0), ("zookeeper", 135, 3)])
 def test_packets_indexed_later_are_filtered_too(text: str, count: int, first: int) -> None:
     capture = Capture(ERRORS)
-    index, go = capture.index, threading.Event()
+    read_index, go = capture.read_index, threading.Event()
 
     def late(stop: threading.Event | None = None) -> None:
         go.wait(5)
-        index(stop)
+        read_index(stop)
 
-    capture.index = late    # type: ignore[method-assign]
+    capture.read_index = late    # type: ignore[method-assign]
 
     async def session() -> None:
         app = ProtoviewApp(capture)
@@ -383,7 +383,7 @@ def test_capital_f_shows_the_conversation() -> None:
     async def scenario(s: Session) -> None:
         await s.press("1 0 6 G F")
         await s.until(lambda: s.app.main.filtering.text == "tcp.stream == 1" and not s.app.main.filtering.running)
-        assert len(shown(s)) == len(s.app.capture._index.packets_of("tcp", 1)) and s.panes.index == 105
+        assert len(shown(s)) == len(s.app.capture.index.packets_of("tcp", 1)) and s.panes.index == 105
     run(scenario)
 
 

@@ -114,8 +114,8 @@ def test_a_field_that_only_the_tree_shows_is_found() -> None:
 
 def test_a_match_across_segments_is_found_where_it_begins() -> None:
     capture = Capture(ERRORS)
-    capture.index()
-    index = capture._index
+    capture.read_index()
+    index = capture.index
     first, second = (bytes(buffer[at:at + length]) for buffer, at, length in (index.payload(FIRST_SEGMENT), index.payload(FIRST_SEGMENT + 1)))
     assert capture.packet(SPANNING).pieces[1][0].packet == FIRST_SEGMENT
     between = first[-4:] + second[:4]

@@ -46,9 +46,9 @@ def test_a_slow_packet_never_shows_beside_another() -> None:
         import time
         packet = s.app.capture.packet
 
-        def slow(index: int, wait: bool = True) -> Any:
+        def slow(index: int, ready_only: bool = False) -> Any:
             time.sleep(0.15 if index == 1 else 0)
-            return packet(index, wait)
+            return packet(index, ready_only)
 
         s.app.capture.packet = slow  # type: ignore[method-assign]
         await s.press("j")
@@ -64,10 +64,10 @@ def test_a_decoder_that_fails_is_told_and_the_program_goes_on() -> None:
     async def scenario(s: Session) -> None:
         packet = s.app.capture.packet
 
-        def faulty(index: int, wait: bool = True) -> Any:
+        def faulty(index: int, ready_only: bool = False) -> Any:
             if index == 1:
                 raise ValueError("bad \x1b[31m decoder")
-            return packet(index, wait)
+            return packet(index, ready_only)
 
         s.app.capture.packet = faulty  # type: ignore[method-assign]
         await s.press("j")
@@ -105,7 +105,7 @@ def test_the_smallest_field_is_found_in_a_long_list_and_before_its_bits() -> Non
 def test_the_length_before_a_string_is_found_by_its_bytes() -> None:
     """`create /app` of the demo: the path's length stands in bytes 78-81 of frame 21, the path in 82-85 (by the reference layout of create)."""
     capture = Capture(demo())
-    capture.index()
+    capture.read_index()
     layers = capture.packet(20).layers
     for offset, name in ((78, "zookeeper.path_len"), (81, "zookeeper.path_len"), (82, "zookeeper.path"), (85, "zookeeper.path")):
         found = covering(layers, 0, offset)

@@ -16,6 +16,7 @@ from zookeeper_wire import uncovered
 from captures.file.opening import open_source
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
+from captures.stream.pair import tcp_pair
 from protocols.decoder import Kind, Status
 from protocols.engine.fields import walk
 from protocols.zookeeper.decoder import ZooKeeper
@@ -29,7 +30,7 @@ OTHER_FILES = sorted(file.name.removesuffix(".pcap.gz") for kind in ("quorum", "
 def conversations(name: str) -> list[Conversation]:
     index = Index(open_source(FOLDER / f"{name}.pcap.gz"))
     index.run()
-    return [Conversation(index, stream, [ZooKeeper()]) for stream in range(len(index.tcp))]
+    return [Conversation(tcp_pair(index, stream), [ZooKeeper()]) for stream in range(len(index.tcp))]
 
 
 def truth(name: str) -> dict[str, Any]:

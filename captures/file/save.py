@@ -62,21 +62,23 @@ def save_packets(capture: Capture, packets: Iterable[int], path: Path, streams: 
 def with_streams(capture: Capture, packets: Sequence[int]) -> list[int]:
     """`packets` with all segments of the messages that lie in them and of those paired with these, the fragments that these came in, and the handshakes
     of their TCP streams."""
-    index = capture._index
+    index = capture.index
     columns = index.columns
     found = set(packets)
     opened: set[int] = set()
     for packet in packets:
-        if int(columns.kind[packet]) != PacketKind.TCP:
+        conversation = capture.conversation_of(packet)
+        if conversation is None:
             continue
         stream = int(columns.sd[packet]) >> 1
-        if stream not in opened:
+        if int(columns.kind[packet]) == PacketKind.TCP and stream not in opened:
             opened.add(stream)
             found.update(_handshake(capture, stream))
-        read = capture._read(packet, True)
-        if read is not None:
-            for pdu in _messages(read.conversation, packet):
-                found.update(piece.packet for piece in read.conversation.pieces(pdu))
+        # what an inner layer's messages need lies in messages of the outer ones
+        for layer in conversation.layers():
+            for pdu in _messages(layer, packet):
+                found.update(origin.packet for origin in layer.origins(pdu))
+                found.add(pdu.packet)
     for packet in list(found):
         datagram = index.datagrams.get(packet)
         if datagram is not None:
@@ -95,7 +97,7 @@ def _messages(conversation: Conversation, packet: int) -> Iterator[MessageRow]:
 
 def _handshake(capture: Capture, stream: int) -> list[int]:
     """The packets that open a TCP stream: the SYNs, and the first packet behind them."""
-    index = capture._index
+    index = capture.index
     members = index.packets_of("tcp", stream)
     flags = index.columns.flags[members]
     syns = np.flatnonzero(flags & SYN)
@@ -117,7 +119,7 @@ def _pcapng(capture: Capture, packets: Sequence[int]) -> Iterator[bytes]:
         options = _option(INTERFACE_NAME, interface.name.encode("utf-8", "replace")) if interface.name else b""
         yield _block(1, pack("<HHI", interface.link, 0, interface.snaplen), options + _option(INTERFACE_RESOLUTION, NANOSECONDS))
     for i in packets:
-        data, ts = capture._index.frame(i), max(0, int(columns.ts[i]))
+        data, ts = capture.index.frame(i), max(0, int(columns.ts[i]))
         head = pack("<IIIII", int(columns.iface[i]), ts >> 32, ts & 0xFFFFFFFF, len(data), int(columns.wire[i]))
         yield _block(6, head + data, b"".join(_option(COMMENT, one) for one in _comments(capture, i)))
 
@@ -159,6 +161,6 @@ def _pcap_pieces(capture: Capture, packets: Sequence[int], link: int, snaplen: i
     columns = capture.columns
     yield pack("<IHHiIII", 0xA1B23C4D if unit == 1 else 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link)
     for i in packets:
-        data = capture._index.frame(i)
+        data = capture.index.frame(i)
         whole, part = divmod(max(0, int(columns.ts[i])), 10**9)
         yield pack("<IIII", whole & 0xFFFFFFFF, part // unit, len(data), int(columns.wire[i])) + data

@@ -6,6 +6,8 @@ so another thread may read everything below that count at any time. numpy is cal
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
@@ -52,6 +54,12 @@ class Index:
                     break
         finally:
             self.complete = True
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """No other thread is in the middle of sorting packets by stream meanwhile. For forking."""
+        with self._grouping:
+            yield
 
     def frame(self, i: int) -> bytes:
         """The captured bytes of packet `i`."""

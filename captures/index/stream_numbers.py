@@ -173,6 +173,10 @@ class StreamTable:
     def __len__(self) -> int:
         return self._count
 
+    def packed_address(self, number: int) -> bytes:
+        """The 4 or 16 bytes of the address with this id."""
+        return self._addresses.packed(number)
+
     def ends(self, number: int) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
         """((address, port) of a, (address, port) of b); addresses of 4 or 16 bytes."""
         pair = self._pair[number]

@@ -17,7 +17,7 @@ from captures.filter.compile.logic import Condition
 from captures.filter.compile.names import FieldName
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation
-from captures.stream.reassembly import Direction
+from captures.stream.byte_stream import ByteStream
 
 __all__ = ["ByteSearch"]
 
@@ -57,12 +57,12 @@ class ByteSearch:
         for number in np.unique(c.sd[of_tcp] >> 1).tolist():
             if number not in found.searched:
                 found.searched.add(number)
-                conversation = self.capture.conversation(number)
-                if conversation.decoder is not None and conversation.decoder.name == protocol:
-                    packet = _search(conversation, (*needles, *conversation.decoder.elsewhere()))
-                    found.holds[packet[packet < len(found.holds)]] = True
+                for layer in self.capture.conversation(number).layers():
+                    if layer.decoder is not None and layer.decoder.name == protocol:
+                        packet = _search(layer, (*needles, *layer.decoder.elsewhere()))
+                        found.holds[packet[packet < len(found.holds)]] = True
         out = np.ones(len(packets), np.bool_)
-        known = packets < len(found.holds)
+        known = (packets < len(found.holds)) & (c.kind[packets] == PacketKind.TCP)
         out[known] = found.holds[packets[known]]
         return out
 
@@ -84,7 +84,7 @@ def _search(conversation: Conversation, needles: Sequence[bytes]) -> Array:
     return messages.packet[hit]
 
 
-def _places(direction: Direction, needles: Sequence[bytes], ends: list[int]) -> Iterator[int]:
+def _places(direction: ByteStream, needles: Sequence[bytes], ends: list[int]) -> Iterator[int]:
     """Where needles stand in a direction: the first place of each in every message at least; `ends` are where messages end."""
     longest = max(map(len, needles))
     for start, end in direction.runs():

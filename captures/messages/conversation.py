@@ -1,32 +1,31 @@
-"""A TCP stream as messages: put in order, recognised, cut, each header read once, responses paired with requests.
+"""A pair of streams as messages: recognised, cut, each header read once, responses paired with requests.
 
 Everything is made in one go when the conversation is asked for: both directions are cut into messages, these are merged in the order in which
 they were complete, headers are read (as columns where the decoder can, else one by one), and responses paired. All of it is kept as columns;
-objects, words and bytes of a message are made on demand. No decoder's mistake gets out of here: its text becomes the message's info.
+objects, words and bytes of a message are made on demand. What the messages carry for other protocols becomes conversations of their own (`inner`), made
+when they are asked for. No decoder's mistake gets out of here: its text becomes the message's info.
 """
 from __future__ import annotations
 
 import gc
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.messages.carried import carried_pairs
 from captures.messages.framing import Cut, Window, cut
 from captures.messages.messages import MessageRow, Messages
 from captures.messages.pairing import Keys, pair
-from captures.messages.recognition import gather, opener, ranking, recognise
+from captures.messages.recognition import gather, ranking, recognise
 from captures.packet.model import Origin
-from captures.stream.reassembly import ACK, reassemble
+from captures.stream.pair import StreamPair
 from protocols.decoder import Decoder, Header, Kind, Match, MessageBytes, Side, Status, Summary
 from protocols.engine.fields import printable
 from protocols.message_heads import KINDS, HeaderColumns, MessageHeads
-
-if TYPE_CHECKING:
-    from captures.index.index import Index
 
 __all__ = ["Conversation", "Hole", "MessageRow"]
 
@@ -51,14 +50,15 @@ class Hole:
 
 
 class Conversation:
-    """TCP stream number `stream` of `index`. Without a decoder there are no messages and no holes."""
+    """The messages of `pair`. `forced` names the decoder by transport where the user has said it. Without a decoder there are no messages and no holes."""
 
-    def __init__(self, index: Index, stream: int, decoders: Sequence[Decoder], forced: Decoder | None = None) -> None:
-        self.index = index
-        self.stream = stream
-        self.packets = len(index.packets_of("tcp", stream))
-        """How many packets of the stream it was made from."""
-        self.directions = reassemble(index, stream)
+    def __init__(self, pair: StreamPair, decoders: Sequence[Decoder], forced: Mapping[str, Decoder] | None = None) -> None:
+        self.pair = pair
+        self.index = pair.index
+        self.stream = pair.stream
+        self.directions = pair.directions
+        self._decoders = decoders
+        self._forced = forced or {}
         self.decoder: Decoder | None = None
         self.match: Match | None = None
         self.pdus: Sequence[MessageRow] = []
@@ -74,10 +74,12 @@ class Conversation:
         self._sides: list[Side] = []
         self._session: object = None
         self._summaries: dict[int, Summary] = {}
-        self._opening = gather(index, stream, self.directions)
-        self.client_side = opener(index, stream)
+        self._framing_state: object = None
+        self._handed_on: list[int | None] = [None, None]
+        self._opening = gather(pair)
+        self.client_side = pair.first
         """The direction bit of the client: the side that opened the connection, where the decoder does not know better."""
-        found = recognise(self._opening, decoders, forced)
+        found = recognise(self._opening, decoders, self._forced.get(pair.transport))
         if found is not None:
             self.decoder, self.match = found
             self.client_side ^= self.match.client
@@ -93,8 +95,13 @@ class Conversation:
     def _read(self, decoder: Decoder) -> None:
         """Cut both directions, read the headers in order of completion, and pair."""
         openings = [one.read(one.runs()[0][0], OPENING) if one.runs() else b"" for one in self.directions]
-        self._sides = [Side(side == self.client_side, self.directions[side].from_start, openings[side], openings[1 - side]) for side in (0, 1)]
-        cuts = [cut(direction, decoder, side) for direction, side in zip(self.directions, self._sides, strict=True)]
+        state = self._framing_state = decoder.framing_state()
+        self._sides = [Side(side == self.client_side, self.directions[side].from_start, openings[side], openings[1 - side],
+                            transport=self.pair.transport, state=state) for side in (0, 1)]
+        # what the server's lengths depend on is in what the client sent
+        by_side = {side: cut(self.directions[side], decoder, self._sides[side]) for side in (self.client_side, 1 - self.client_side)}
+        cuts = [by_side[0], by_side[1]]
+        self._handed_on = [one.handed_on for one in cuts]
         for side, one in enumerate(cuts):
             holes = [Hole(side, start, end, self.directions[side].packet_at(start), reason) for start, end, reason in one.holes]
             self._holes_by_side[side].extend(holes)
@@ -119,7 +126,7 @@ class Conversation:
         self._one_by_one(decoder, windows, zip(*(one[rows].tolist() for one in (np.arange(count), side_of, start, have)), strict=True), known.kind, keys)
 
         def answers(response: int, request: int) -> bool:
-            return self._acknowledges(int(first[response]), int(side_of[request]), int(start[request] + have[request]))
+            return self.pair.acknowledges(int(first[response]), int(side_of[request]), int(start[request] + have[request]))
         peer = pair(side_of, known.kind, packet, keys, decoder.ordered, np.flatnonzero(broken), answers)
         self.pdus = self.messages = Messages(self.client_side, side_of, start, length, have, packet, first, known.kind, peer, heads, self._header)
         for side in (0, 1):
@@ -203,12 +210,22 @@ class Conversation:
                 found = self._headers[pdu.row] = Header(pdu.kind)
         return found
 
-    def _acknowledges(self, packet: int, side: int, end: int) -> bool:
-        """Whether a packet acknowledges the bytes of `side` up to stream offset `end`."""
-        columns, base = self.index.columns, self.directions[side].raw_base
-        if base is None or not int(columns.flags[packet]) & ACK:
-            return False
-        return (int(columns.ack[packet]) - (base + end)) & 0xFFFFFFFF < 0x80000000
+    # what the messages carry
+
+    @cached_property
+    def inner(self) -> list[Conversation]:
+        """The conversations that this one's messages carry, as far as a decoder knows them."""
+        if self.decoder is None:
+            return []
+        pairs = carried_pairs(self.pair, self.decoder, self.messages or (), self.message, self._handed_on, self._framing_state)
+        made = (Conversation(pair, self._decoders, self._forced) for pair in pairs)
+        return [one for one in made if one.decoder is not None]
+
+    def layers(self) -> Iterator[Conversation]:
+        """This conversation and those inside it, the outermost first."""
+        yield self
+        for one in self.inner:
+            yield from one.layers()
 
     # by packet
 
@@ -253,11 +270,11 @@ class Conversation:
     def hole_data(self, hole: Hole) -> bytes:
         return self.directions[hole.side].read(hole.start, hole.end - hole.start)
 
-    def pieces(self, pdu: MessageRow) -> list[Origin]:
-        """Where the bytes of `data` came from: places in frames."""
+    def origins(self, pdu: MessageRow) -> list[Origin]:
+        """Where in frames the bytes of `data` stand; those that another decoder made stand nowhere."""
         found: list[Origin] = []
-        columns, datagrams, at = self.index.columns, self.index.datagrams, 0
-        for packet, offset, length in self.directions[pdu.side].pieces(pdu.start, pdu.have):
+        columns, datagrams = self.index.columns, self.index.datagrams
+        for at, length, packet, offset in self.directions[pdu.side].places(pdu.start, pdu.have):
             place = int(columns.poff[packet]) + offset
             datagram = datagrams.get(packet)
             if datagram is None:
@@ -267,7 +284,6 @@ class Conversation:
                     low, high = max(place, begin), min(place + length, begin + size)
                     if low < high:
                         found.append(Origin(at + low - place, high - low, fragment, frame_start + low - begin))
-            at += length
         return found
 
     def message(self, pdu: MessageRow) -> MessageBytes:

@@ -22,8 +22,8 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
-from captures.stream.reassembly import Direction
-from protocols.decoder import MORE, REFUSED, TO_END, Decoder, Framing, Side
+from captures.stream.byte_stream import ByteStream
+from protocols.decoder import HANDED_ON, MORE, REFUSED, TO_END, Decoder, Framing, Side
 from protocols.message_heads import MessageHeads
 
 __all__ = ["Cut", "Window", "cut"]
@@ -60,7 +60,7 @@ class Window:
 
     __slots__ = ("_direction", "_size", "base", "data", "end")
 
-    def __init__(self, direction: Direction) -> None:
+    def __init__(self, direction: ByteStream) -> None:
         self._direction = direction
         self._size = WHOLE if direction.end <= WHOLE else FIRST_LOOK
         self.data = b""
@@ -94,10 +94,15 @@ class Cut:
     holes: list[tuple[int, int, str]] = field(default_factory=list)
     heads: list[tuple[int, NDArray[np.uint8]]] = field(default_factory=list)
     """(number of the first message, first bytes of this one and of those behind it), where the decoder was asked about many at once."""
+    handed_on: int | None = None
+    """The stream offset from which on the bytes belong to another protocol."""
 
 
-def cut(direction: Direction, decoder: Decoder, side: Side) -> Cut:
+def cut(direction: ByteStream, decoder: Decoder, side: Side) -> Cut:
     """The messages of a direction. Errors of the decoder end in a hole, never in an exception."""
+    declared = direction.declared()
+    if declared is not None:
+        return _datagrams(direction, declared)
     cutter = Cutter(direction, decoder, side)
     for start, end in direction.runs():
         try:
@@ -105,13 +110,21 @@ def cut(direction: Direction, decoder: Decoder, side: Side) -> Cut:
         except Exception as fault:  # a decoder's own mistake must not end the program
             if cutter.at < end:
                 cutter.out.holes.append((cutter.at, end, f"the decoder failed: {type(fault).__name__}"))
+        if cutter.out.handed_on is not None:
+            break
     return cutter.out
+
+
+def _datagrams(direction: ByteStream, declared: NDArray[np.int64]) -> Cut:
+    """Each piece is a message."""
+    start, length, have = (array("q", column.astype(np.int64).tobytes()) for column in (direction.start, declared, direction.length))
+    return Cut(Window(direction), start, length, have)
 
 
 class Cutter:
     """Cuts one direction, run by run. `at` is how far it came."""
 
-    def __init__(self, direction: Direction, decoder: Decoder, side: Side) -> None:
+    def __init__(self, direction: ByteStream, decoder: Decoder, side: Side) -> None:
         self.direction = direction
         self.decoder = decoder
         self.side = replace(side, first=False)
@@ -119,6 +132,7 @@ class Cutter:
         self.framing = decoder.framing_for(side)
         self.window = Window(direction)
         self.head = self.framing.head if self.framing else HEAD
+        self.told = type(decoder).framed is not Decoder.framed
         if self.framing is not None:
             self.number = _numbers(self.framing)
         self.out = Cut(self.window)
@@ -153,6 +167,8 @@ class Cutter:
             self.resume(start, end, reason)
         while self.at < end:
             self.messages(end)
+            if self.out.handed_on is not None:
+                return
             if self.at < end:
                 self.resume(self.at, end, REFUSED_HERE)
 
@@ -183,7 +199,7 @@ class Cutter:
         while True:
             answer = self.decoder.frame(self.window.take(start, min(size, have)), side)
             if answer != MORE or size >= have:
-                return answer if answer >= TO_END else REFUSED
+                return answer if answer >= HANDED_ON else REFUSED
             size *= 2
 
     def message(self, start: int, end: int, most: int = CANDIDATE_LOOK) -> int:
@@ -196,7 +212,7 @@ class Cutter:
             length = self.ask(start, end, self.side, most)
             if length == MORE:
                 return left + 1 if left <= most else 0
-            return 0 if length == REFUSED else length
+            return 0 if length in (REFUSED, HANDED_ON) else length
         field_end = framing.offset + framing.size
         if left < field_end:
             return max(left + 1, framing.least)
@@ -218,6 +234,8 @@ class Cutter:
         out.start.append(start)
         out.length.append(length)
         out.have.append(have)
+        if self.told:
+            self.decoder.framed(self.window.take(start, min(have, self.decoder.header_bytes)), self.side)
 
     # many messages
 
@@ -228,6 +246,9 @@ class Cutter:
                 self.hop(self.framing, end)
                 if self.at >= end:
                     return
+            elif self.told and self.ask(self.at, end, self.side, FIRST_LOOK) == HANDED_ON:
+                self.out.handed_on = self.at
+                return
             length = self.message(self.at, end, end - self.at)
             if not length:
                 return

@@ -46,7 +46,7 @@ class MessageColumns:
             return
         c = self.capture.columns
         tcp = c.kind[missing] == PacketKind.TCP
-        none = missing[~tcp]
+        none = missing[c.kind[missing] == PacketKind.OTHER]
         for key in keys:
             keep(key).add_nothing(none)
         for number in np.unique(c.sd[missing[tcp]] >> 1).tolist():
@@ -66,7 +66,9 @@ class MessageColumns:
     def _stream(self, number: int, keys: Sequence[str], wanted: ReadPlan, keep: Callable[[str], ValueColumn]) -> None:
         """One stream's packets, all of them, for these keys."""
         conversation = self.capture.conversation(number)
-        members = self.capture._index.packets_of("tcp", number)
+        if conversation.inner:      # columns are of one layer
+            return
+        members = self.capture.index.packets_of("tcp", number)
         messages = conversation.messages
         for key in keys:
             self._answered[key].add(number)

@@ -6,53 +6,37 @@ the user names ("decode as") wins over all; where it does not know the bytes its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from captures.stream.reassembly import ACK, SYN, Direction
+from captures.stream.pair import StreamPair
 from protocols.decoder import CLAIM, Decoder, Match, Opening
 
-if TYPE_CHECKING:
-    from captures.index.index import Index
-
-__all__ = ["gather", "opener", "ranking", "recognise"]
+__all__ = ["gather", "ranking", "recognise"]
 
 OPENING = 1 << 14
 PORT_BONUS = 10
 FORCED = "named by the user"
 
 
-def opener(index: Index, stream: int) -> int:
-    """The direction bit of the side that opened TCP stream `stream`: by its SYN, or the other one's SYN-ACK; else the side seen first."""
-    packets = index.packets_of("tcp", stream)[:4]
-    columns = index.columns
-    for flags, sd in zip(columns.flags[packets].tolist(), columns.sd[packets].tolist(), strict=True):
-        if flags & SYN:
-            return (int(sd) & 1) ^ (1 if flags & ACK else 0)
-    return 0
-
-
-def gather(index: Index, stream: int, directions: tuple[Direction, Direction]) -> Opening:
-    """The opening of TCP stream `stream`."""
-    first = opener(index, stream)
-    sides = directions[first], directions[1 - first]
+def gather(pair: StreamPair) -> Opening:
+    """The opening of a pair of streams."""
+    sides = pair.directions[pair.first], pair.directions[1 - pair.first]
     data, whole = [], []
     for one in sides:
-        runs = one.runs()
+        runs, declared = one.runs(), one.declared()
         start, end = runs[0] if runs else (0, 0)
+        if declared is not None and len(one.length):
+            end = int(one.length[0])
         data.append(one.read(start, min(OPENING, end - start)))
         whole.append(start == 0 and one.end == end <= OPENING)
-    packet = int(index.packets_of("tcp", stream)[0])
-    ports = int(index.columns.sport[packet]), int(index.columns.dport[packet])
-    if int(index.columns.sd[packet]) & 1 != first:
-        ports = ports[1], ports[0]
-    return Opening((data[0], data[1]), ports, (sides[0].from_start, sides[1].from_start), (whole[0], whole[1]))
+    return Opening((data[0], data[1]), pair.ports, (sides[0].from_start, sides[1].from_start), (whole[0], whole[1]), pair.transport, pair.hint)
 
 
 def ranking(opening: Opening, decoders: Sequence[Decoder]) -> list[tuple[Decoder, Match, int]]:
     """Every decoder that knows these bytes, with its match and its score with the port's bonus, best first."""
     found = []
+    kind = "udp" if opening.transport == "udp" else "tcp"
     for decoder in decoders:
-        match = _ask(decoder, opening)
+        match = _ask(decoder, opening) if kind in decoder.transports else None
         if match is not None:
             found.append((decoder, match, match.score + (PORT_BONUS if decoder.ports.intersection(opening.ports) else 0)))
     found.sort(key=lambda one: -one[2])

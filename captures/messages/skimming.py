@@ -56,14 +56,14 @@ class Skimming:
             number = int(c.sd[asked[0]]) >> 1
             conversation = self.capture.conversation(number)
             messages = conversation.messages
-            if messages is None or conversation.decoder is None or conversation.decoder.name not in wanted.roots:
+            if messages is None or conversation.decoder is None or conversation.inner or conversation.decoder.name not in wanted.roots:
                 continue
             skims = self._of(number, conversation, tuple(wanted.fields[key].name for key in keys))
             if skims is None:
                 continue
             first = int(messages.packet.searchsorted(asked[0]))
             last = int(messages.packet[min(first + MOST, len(messages)) - 1]) if first < len(messages) else 0
-            members = self.capture._index.packets_of("tcp", number)
+            members = self.capture.index.packets_of("tcp", number)
             behind = members[(members > asked[-1]) & (members <= last)]
             if likely is not None:
                 behind = behind[behind < len(likely)]

@@ -21,22 +21,20 @@ class Store:
     """What was learned of one capture: the structure of its packets, and values by field key."""
 
     def __init__(self, capture: Capture) -> None:
-        self.structure = KnownLayers(capture._index)
+        self.structure = KnownLayers(capture.index)
         self.reader = Reader(capture)
         self.columns = MessageColumns(capture)
         self.skimming = Skimming(capture)
         self.needles = ByteSearch(capture)
         self.kept: dict[str, ValueColumn] = {}
-        self.forced = dict(capture._forced)
-        self.indexed = 0
+        self.version = capture.version
 
     @classmethod
     def of(cls, capture: Capture) -> Store:
         """The capture's store, a new one where it is not as it was."""
         store = STORES.get(capture)
-        if store is None or store.forced != capture._forced or store.indexed != len(capture):
+        if store is None or store.version != capture.version:
             store = STORES[capture] = cls(capture)
-            store.indexed = len(capture)
         return store
 
 

@@ -14,7 +14,7 @@ from captures.messages import pv_fields
 from captures.messages.conversation import Conversation, Hole, MessageRow
 from captures.messages.queueing import queued
 from captures.packet.model import Origin, Packet, Row, View
-from captures.packet.rows import endpoint
+from captures.packet.rows import endpoints
 from protocols.decoder import Decoder, Kind
 from protocols.engine.fields import Field, Spec, generated, group, malformed, raw, walk
 from protocols.lower.facts import Facts, Lower, TcpFacts
@@ -50,10 +50,11 @@ def assemble(index: Index, i: int, row: Row, below: Lower, conversation: Convers
     if datagram is not None and below.views:
         pieces[1] = [Origin(at, length, packet, start) for packet, start, length, at in datagram.pieces]
     if conversation is not None and conversation.decoder is not None:
-        found = [message_layer(conversation, pdu, i, views, pieces) for pdu in conversation.of_packet(i)]
-        layers.extend(found)
-        below.protocols.extend(layer.name for layer in found)
-        layers.extend(_hole(conversation, hole, views) for hole in conversation.holes_of(i))
+        for one in conversation.layers():
+            found = [message_layer(one, pdu, i, views, pieces) for pdu in one.of_packet(i)]
+            layers.extend(found)
+            below.protocols.extend(layer.name for layer in found)
+            layers.extend(_hole(one, hole, views) for hole in one.holes_of(i))
         later = conversation.covering(i)
         if later is not None and below.payload is not None:
             layers.append(generated(REASSEMBLED_IN, later.packet + 1))
@@ -68,9 +69,9 @@ def message_layer(conversation: Conversation, pdu: MessageRow, i: int, views: li
     """The node of one message with its fields and its `pv.*` group; adds the views that it needs."""
     decoder = conversation.decoder
     assert decoder is not None
-    parts = conversation.pieces(pdu)
+    parts = conversation.origins(pdu)
     message = conversation.message(pdu)
-    if len(parts) == 1 and parts[0].packet == i and i not in conversation.index.datagrams:
+    if len(parts) == 1 and parts[0].packet == i and parts[0].length == pdu.have and i not in conversation.index.datagrams:
         message.data, message.view = views[0].data, 0
         message.start = parts[0].frame_start
     else:
@@ -115,8 +116,7 @@ def exchange_of(conversation: Conversation, pdu: MessageRow, named: str) -> pv_f
     """A message's part in its exchange, for the `pv.*` fields; `named` is what the client calls itself."""
     decoder, match = conversation.decoder, conversation.match
     assert decoder is not None
-    a, b = (endpoint(*end) for end in conversation.index.tcp.ends(conversation.stream))
-    client, server = (a, b) if conversation.client_side == 0 else (b, a)
+    client, server = endpoints(conversation)
     request, response = (pdu.peer, pdu) if pdu.header.kind is Kind.RESPONSE else (pdu, pdu.peer)
     paired = pdu.peer is not None
     asked, answered = (one.length if one is not None and one.header.kind is not Kind.EVENT else None for one in (request, response))

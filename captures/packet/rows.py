@@ -48,6 +48,13 @@ def transport_row(index: Index, i: int, tcp: TcpFacts | None) -> Row:
     return Row(i + 1, int(c.ts[i]), None, "", source, destination, "TCP", int(c.wire[i]), info, severity(analysis, flags))
 
 
+def endpoints(conversation: Conversation) -> tuple[str, str]:
+    """Client and server of a conversation."""
+    table = conversation.index.tcp if conversation.pair.base == "tcp" else conversation.index.udp
+    a, b = (endpoint(*end) for end in table.ends(conversation.stream))
+    return (a, b) if conversation.client_side == 0 else (b, a)
+
+
 def ends(index: Index, kind: int, sd: int) -> tuple[str, str]:
     """Source and destination of a packet with stream and direction `sd`."""
     table = index.tcp if kind == PacketKind.TCP else index.udp
@@ -55,8 +62,19 @@ def ends(index: Index, kind: int, sd: int) -> tuple[str, str]:
     return (b, a) if sd & 1 else (a, b)
 
 
-def message_row(row: Row, conversation: Conversation, pdus: Sequence[MessageRow]) -> Row:
-    """`row` with the words of the messages that end in the packet."""
+def message_row(row: Row, conversation: Conversation) -> Row:
+    """`row` with the words of the messages that end in the packet: those of the innermost layer that has any there."""
+    packet = row.number - 1
+    shown: Sequence[MessageRow] = ()
+    for layer in conversation.layers():
+        found = layer.of_packet(packet)
+        if found:
+            conversation, shown = layer, found
+    return _with_words(row, conversation, shown)
+
+
+def _with_words(row: Row, conversation: Conversation, pdus: Sequence[MessageRow]) -> Row:
+    """`row` with the words of these messages of one layer."""
     decoder = conversation.decoder
     if decoder is None:
         return row

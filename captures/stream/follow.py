@@ -1,4 +1,4 @@
-"""A stream as a dialogue: its messages, or its bytes as they came, in the order in which they were complete.
+"""A stream in turns: its messages, or its bytes as they came, in the order in which they were complete.
 
 Turns are places, not bytes: `data` reads them when they are shown, so that following a connection of any size costs its index only.
 """
@@ -13,7 +13,7 @@ from typing import Literal
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
 from captures.packet.model import Stream
-from captures.packet.rows import endpoint
+from captures.packet.rows import endpoints
 
 TurnKind = Literal["message", "data", "gap", "hole"]
 
@@ -37,27 +37,19 @@ class Turn:
 
 
 class Follow:
-    """A stream's turns. For TCP from its `conversation`; for UDP a turn a datagram."""
+    """The turns of one layer of a stream: of what TCP or UDP carries, or of a stream inside that another protocol made."""
 
-    def __init__(self, index: Index, stream: Stream, conversation: Conversation | None) -> None:
+    def __init__(self, index: Index, stream: Stream, conversation: Conversation) -> None:
         self.index = index
         self.stream = stream
         self.conversation = conversation
-        table = index.tcp if stream.transport == "tcp" else index.udp
-        a, b = (endpoint(*end) for end in table.ends(stream.number))
-        self.client_side = conversation.client_side if conversation is not None else 0
-        self.client, self.server = (a, b) if self.client_side == 0 else (b, a)
-        decoder = conversation.decoder if conversation is not None else None
+        self.client_side = conversation.client_side
+        self.client, self.server = endpoints(conversation)
+        decoder = conversation.decoder
         self.protocol = decoder.title if decoder is not None else stream.transport.upper()
-        self.turns = self._tcp(conversation) if conversation is not None else self._udp()
+        self.turns = self._turns(conversation)
 
-    def _udp(self) -> list[Turn]:
-        packets = self.index.packets_of("udp", self.stream.number)
-        c = self.index.columns
-        columns = (packets, c.sd[packets] & 1, c.ts[packets], c.plen[packets])
-        return [Turn(i, side == 0, time, 0, length, "data") for i, side, time, length in zip(*(x.tolist() for x in columns), strict=True)]
-
-    def _tcp(self, conversation: Conversation) -> list[Turn]:
+    def _turns(self, conversation: Conversation) -> list[Turn]:
         ts = self.index.columns.ts
         turns = [Turn(pdu.packet, pdu.from_client, int(ts[pdu.packet]), pdu.start, pdu.have, "message", partial(conversation.summary_text, pdu))
                  for pdu in conversation.pdus]
@@ -80,9 +72,5 @@ class Follow:
         if turn.kind == "gap":
             return b""
         count = turn.length if limit is None else min(limit, turn.length)
-        if self.conversation is not None:
-            side = self.client_side if turn.from_client else 1 - self.client_side
-            return self.conversation.directions[side].read(turn.start, count)
-        buffer, start, captured = self.index.payload(turn.packet)
-        return bytes(buffer[start:start + min(count, captured)])
-
+        side = self.client_side if turn.from_client else 1 - self.client_side
+        return self.conversation.directions[side].read(turn.start, count)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.stream.byte_stream import ByteStream, Place
+
 if TYPE_CHECKING:
     from captures.index.index import Index
 
@@ -31,65 +33,35 @@ WINDOW = 1 << 30
 Ints = NDArray[np.int64]
 
 
-class Direction:
-    """What one side of a TCP connection sent, in order.
+class Direction(ByteStream):
+    """What one side sent, as places in packets: the bytes of a piece are those at `offset` (int64, by piece) of the payload of its packet.
 
-    `start`, `length`, `packet` and `offset` are the pieces, sorted, without overlap: `length` bytes at stream offset `start` are those
-    at `offset` of the payload of packet `packet`. `side` is the direction bit; `from_start` says that the first byte of the first run
-    is the first byte of the connection; `end` is the offset behind the last byte sent, captured or not.
+    `raw_base` is the sequence number of stream offset 0, None when nothing was sent or the stream has none; `fin` the packet with the FIN, if
+    one was seen; `rst` whether a reset was.
     """
 
-    __slots__ = ("_buffer", "_by_packet", "_done", "_index", "_place", "_runs", "end", "fin", "from_start", "length", "offset", "packet", "raw_base",
-                 "rst", "side", "start")
+    __slots__ = ("_buffer", "_fragmented", "_index", "_place", "fin", "offset", "raw_base", "rst")
 
     def __init__(self, index: Index, side: int, pieces: tuple[Ints, Ints, Ints, Ints], raw_base: int | None, known_start: bool, end: int,
                  fin: int | None, rst: bool, fragmented: bool) -> None:
+        start, length, packet, self.offset = pieces
+        super().__init__(side, start, length, packet, end, known_start)
         self._index = index
-        self.side = side
-        self.start, self.length, self.packet, self.offset = pieces
         self.raw_base = raw_base
-        """The sequence number of offset 0; None when nothing was sent."""
-        self.end = end
         self.fin = fin
-        """The packet with the FIN, if one was seen."""
         self.rst = rst
-        self.from_start = known_start and not (len(self.start) and int(self.start[0]) > 0)
-        stops = self.start + self.length
-        first = np.flatnonzero(np.concatenate(([True], self.start[1:] != stops[:-1]))) if len(stops) else np.zeros(0, np.int64)
-        last = np.append(first[1:], len(stops)) - 1 if len(first) else first
-        self._runs: list[tuple[int, int]] = list(zip(self.start[first].tolist(), stops[last].tolist(), strict=True))
-        self._done: Ints = self.packet
-        if len(first) == 1:
-            self._done = np.maximum.accumulate(self.packet)
-        elif len(first):
-            # one accumulation for all runs: lift each run above the one before
-            lift = np.repeat(np.arange(len(first), dtype=np.int64) << 40, last - first + 1)
-            self._done = np.maximum.accumulate(self.packet + lift) - lift
-        self._by_packet: Ints | None = None
+        self._fragmented = fragmented
         self._place: Ints | None = None  # where pieces lie in the capture's buffer, when no packet of the stream is a datagram put together
-        if len(self.packet) and not fragmented:
+        if len(packet) and not fragmented:
             columns = index.columns
-            self._buffer = index.payload(int(self.packet[0]))[0]
-            self._place = columns.off[self.packet].astype(np.int64) + columns.poff[self.packet] + self.offset
-
-    def __len__(self) -> int:
-        """Bytes captured."""
-        return int(self.length.sum())
-
-    def runs(self) -> list[tuple[int, int]]:
-        """The stretches (start, end) without a gap."""
-        return self._runs
-
-    def _at(self, position: int) -> int:
-        """The piece that holds the byte at `position`, -1 when it was not captured."""
-        at = int(self.start.searchsorted(position, "right")) - 1
-        return at if at >= 0 and position < int(self.start[at]) + int(self.length[at]) else -1
+            self._buffer = index.payload(int(packet[0]))[0]
+            self._place = columns.off[packet].astype(np.int64) + columns.poff[packet] + self.offset
 
     def read(self, start: int, count: int) -> bytes:
         """Up to `count` bytes from stream offset `start`; stops at a gap."""
         if self._place is None:
             parts = []
-            for packet, offset, length in self.pieces(start, count):
+            for _, length, packet, offset in self.places(start, count):
                 buffer, at, _ = self._index.payload(packet)
                 parts.append(buffer[at + offset:at + offset + length])
             return b"".join(parts)
@@ -108,63 +80,35 @@ class Direction:
         view = memoryview(buffer)  # slices of the map itself would copy every segment twice
         return b"".join([view[place:place + length] for place, length in zip(places, lengths, strict=True)])
 
-    def pieces(self, start: int, count: int) -> list[tuple[int, int, int]]:
-        """Where the bytes that `read` gives came from, in order: (packet, offset in its payload, length)."""
+    def places(self, start: int, count: int) -> list[Place]:
+        """Where the bytes that `read` gives stand, in order."""
         at = self._at(start)
         if at < 0 or count <= 0:
             return []
         stop = start + count
         last = int(self.start.searchsorted(stop, "left"))
-        found, now = [], start
+        found, position = [], start
         for begin, length, packet, offset in zip(self.start[at:last].tolist(), self.length[at:last].tolist(),
                                                  self.packet[at:last].tolist(), self.offset[at:last].tolist(), strict=True):
-            if begin > now:
+            if begin > position:
                 break
-            skip = now - begin
-            taken = min(length - skip, stop - now)
-            found.append((packet, offset + skip, taken))
-            now += taken
+            skip = position - begin
+            taken = min(length - skip, stop - position)
+            found.append(Place(position - start, taken, packet, offset + skip))
+            position += taken
         return found
 
-    def packet_at(self, position: int) -> int:
-        """The packet that holds the byte at `position`; raises IndexError when it was not captured."""
-        at = self._at(position)
-        if at < 0:
-            raise IndexError(position)
-        return int(self.packet[at])
+    def acknowledged(self, number: int, end: int) -> bool:
+        """Whether acknowledgement number `number` covers the bytes up to stream offset `end`."""
+        return self.raw_base is not None and (number - (self.raw_base + end)) & 0xFFFFFFFF < 0x80000000
 
-    def done_at(self, end: int) -> int:
-        """The packet with which all bytes of the run up to `end` (exclusive) had been captured: where a message that ends there is complete."""
-        at = self._at(end - 1)
-        if at < 0:
-            raise IndexError(end)
-        return int(self._done[at])
-
-    def packets_at(self, positions: Ints) -> Ints:
-        """`packet_at` for many positions, all of them captured."""
-        return self.packet[self.start.searchsorted(positions, "right") - 1]
-
-    def all_done_at(self, ends: Ints) -> Ints:
-        """`done_at` for many ends, all of them captured."""
-        return self._done[self.start.searchsorted(ends - 1, "right") - 1]
-
-    def starts_piece(self, position: int) -> bool:
-        """Whether a piece (in general a segment) starts at `position`."""
-        at = self._at(position)
-        return at >= 0 and int(self.start[at]) == position
-
-    def piece_starts(self, start: int, end: int) -> list[int]:
-        """Where pieces start from `start` on and before `end`."""
-        found: list[int] = self.start[int(self.start.searchsorted(start)):int(self.start.searchsorted(end))].tolist()
-        return found
-
-    def in_packet(self, packet: int) -> list[tuple[int, int]]:
-        """The stretches (start, end) of the stream that came in this packet."""
-        if self._by_packet is None:
-            self._by_packet = np.argsort(self.packet, kind="stable")
-        order = self._by_packet
-        low, high = (int(self.packet.searchsorted(packet, edge, sorter=order)) for edge in ("left", "right"))
-        return [(int(self.start[k]), int(self.start[k]) + int(self.length[k])) for k in order[low:high].tolist()]
+    def tail(self, start: int) -> Direction:
+        """What follows stream offset `start`, as a stream of its own."""
+        keep = self.start + self.length > start
+        cut = np.maximum(start - self.start[keep], 0)
+        pieces = (self.start[keep] + cut - start, self.length[keep] - cut, self.packet[keep], self.offset[keep] + cut)
+        raw_base = None if self.raw_base is None else self.raw_base + start & 0xFFFFFFFF
+        return Direction(self._index, self.side, pieces, raw_base, True, max(0, self.end - start), self.fin, self.rst, self._fragmented)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def key_seconds(terminal: Terminal, keys: bytes) -> float:
 
 def index_bytes(capture: str) -> float:
     """Bytes of the packet index a packet, as the process itself counts them."""
-    code = ("import sys; from captures.capture import Capture; c = Capture(sys.argv[1]); c.index(); "
+    code = ("import sys; from captures.capture import Capture; c = Capture(sys.argv[1]); c.read_index(); "
             "from captures.index.columns import LAYOUT; k = c._index.columns; n = len(c); "
             "print(sum(getattr(k, name)[:n].nbytes for name in LAYOUT) / n)")
     return float(subprocess.run([sys.executable, "-c", code, capture], capture_output=True, text=True, check=True, cwd=ROOT).stdout)

@@ -54,7 +54,7 @@ def main() -> None:
     asked = options.parse_args()
     began = time.perf_counter()
     capture = Capture(asked.capture)
-    capture.index()
+    capture.read_index()
     opened = time.perf_counter() - began
     names = Names(capture.registry)
     print(f"{asked.capture.name}: {len(capture):,} packets, opened in {opened:.2f} s")

@@ -40,14 +40,15 @@ CORRELATION = {True: 8, False: 4}
 READ = """
 import sys, time
 from captures.capture import Capture
+from captures.stream.pair import tcp_pair
 from captures.messages.conversation import Conversation
 from protocols.kafka.decoder import Kafka
 decoders = [Kafka()]
 before = time.process_time()
 capture = Capture(sys.argv[1])
-capture.index()
+capture.read_index()
 indexed = time.process_time()
-read = [Conversation(capture._index, stream, decoders) for stream in range(capture.streams("tcp"))]
+read = [Conversation(tcp_pair(capture.index, stream), decoders) for stream in range(capture.streams("tcp"))]
 done = time.process_time()
 print(indexed - before, done - indexed, sum(len(one.pdus) for one in read), sum(pdu.peer is not None for one in read for pdu in one.pdus))
 """

@@ -20,6 +20,7 @@ from rocketmq_wire import SIDES, Exchange, binary_frame, json_frame, stored
 from captures.file.opening import open_source
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
+from captures.stream.pair import tcp_pair
 from protocols.engine.fields import walk
 from protocols.rocketmq.decoder import RocketMQ
 
@@ -62,9 +63,9 @@ def main() -> int:
         for make in (json_frame, binary_frame):
             index = Index(open_source(capture(Path(folder), make, count)))
             index.run()
-            made = Conversation(index, 0, [RocketMQ()])
+            made = Conversation(tcp_pair(index, 0), [RocketMQ()])
             assert len(made.pdus) == count and all(pdu.peer for pdu in made.pdus)
-            whole = median(lambda index=index: Conversation(index, 0, [RocketMQ()]))  # type: ignore[misc]
+            whole = median(lambda index=index: Conversation(tcp_pair(index, 0), [RocketMQ()]))  # type: ignore[misc]
             print(f"{make.__name__}: cut, read and pair {count:,} frames: {whole:.2f} s, {whole / count * 1e6:.1f} µs a frame")
     for make in (json_frame, binary_frame):
         decoder, request = RocketMQ(), make(310, SEND, body=b"x" * 100)

@@ -66,7 +66,7 @@ class ProtoviewApp(App[int], inherit_bindings=False):
 
     def _index(self) -> None:
         try:
-            self.capture.index(self.stop_index)
+            self.capture.read_index(self.stop_index)
         except Exception as fault:  # a file that cannot be read on still shows what was read
             self._index_fault = f"{type(fault).__name__}: {fault}"
 

@@ -250,7 +250,7 @@ def indexed(file: Path, options: argparse.Namespace) -> tuple[Capture, int]:
 
 def index_all(capture: Capture, options: argparse.Namespace) -> int:
     """Index the capture, with -c no further than needed; how many packets are to be shown."""
-    capture.index(Enough(capture, options.count) if options.count and not options.follow else None)
+    capture.read_index(Enough(capture, options.count) if options.count and not options.follow else None)
     capture.registry.decoders()
     complain_all(capture.problems, capture.path)
     complain_all(capture.registry.problems)

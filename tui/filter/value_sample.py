@@ -22,6 +22,8 @@ DISTINCT = 500
 """Values kept of one field at most."""
 LONGEST = 80
 """Longer values are not worth choosing."""
+SMALL_STREAM = 2_000
+"""Packets of a stream that is read for the sample; of larger ones the application layer counts only where it was read for something else."""
 
 
 class Seen(NamedTuple):
@@ -66,7 +68,9 @@ class Sample:
 
     def _take(self, capture: Capture, index: int) -> None:
         names: set[str] = set()
-        for number, field in enumerate(walk(capture.packet(index, wait=False).layers)):
+        stream = capture.stream_of(index)
+        large = stream is not None and len(capture.members(stream)) > SMALL_STREAM
+        for number, field in enumerate(walk(capture.packet(index, ready_only=large).layers)):
             if number >= FIELDS:
                 break
             name = field.name

@@ -186,17 +186,15 @@ class MainScreen(KeyScreen):
         stream = self._stream()
         if stream is None:
             return
-        if stream.transport != "tcp":
-            self.say("decode as reads TCP streams only", "warning")
-            return
         self.worker.ask("follow", partial(self._candidates, stream), partial(self._choose_decoder, stream), lambda fault: self.say(fault, "error"))
 
     def _candidates(self, stream: Stream) -> tuple[int, list[Candidate]]:
         """The stream's server port and who may read it; in the worker's thread."""
         port = int(self.capture.follow(stream).server.rpartition(":")[2])
-        sure = [Candidate(decoder.name, decoder.title, min(score, 100), why) for decoder, score, why in self.capture.recognised(stream.number)]
+        sure = [Candidate(decoder.name, decoder.title, min(score, 100), why) for decoder, score, why in self.capture.recognised(stream)]
         names = {candidate.name for candidate in sure}
-        rest = [Candidate(decoder.name, decoder.title, 0, "does not recognise this stream") for decoder in self.capture.registry.decoders()]
+        rest = [Candidate(decoder.name, decoder.title, 0, "does not recognise this stream") for decoder in self.capture.registry.decoders()
+                if stream.transport in decoder.transports]
         return port, sure + [candidate for candidate in rest if candidate.name not in names]
 
     def _choose_decoder(self, stream: Stream, answer: tuple[int, list[Candidate]]) -> None:

@@ -18,6 +18,7 @@ from captures.packet.model import Row
 from tui.app.keys import Press
 from tui.main.formats import TIME_FORMATS, duration, fit, fit_middle
 from tui.main.pane import Rows
+from tui.main.row_source import RowSource
 from tui.main.visible import Shown
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class PacketList(Rows):
         self.set_title("Packets")
         self._moved = moved
         self.capture = capture
+        self._rows = RowSource(capture)
         self.time_format = TIME_FORMATS[0]
         self.shown: Shown | None = None
         """The packets that a filter shows; None for all."""
@@ -159,7 +161,7 @@ class PacketList(Rows):
     def row(self, index: int) -> Row:
         row = self._known.get(index)
         if row is None:
-            row = self.capture.row(index, wait=False)
+            row = self._rows.row(index)
             if len(self._known) > KEPT_ROWS:
                 self._known.clear()
             self._known[index] = row

@@ -13,7 +13,6 @@ import select
 import signal
 import struct
 import warnings
-from contextlib import ExitStack
 from typing import Any, NoReturn
 
 from captures.capture import Capture
@@ -40,7 +39,7 @@ def forked(capture: Capture, names: Names, nice: int) -> tuple[int, int, int] | 
     """A process that serves filters of the capture as it is now: its id, where requests are written and answers read. None where there can be none."""
     if not hasattr(os, "fork"):
         return None
-    capture._load()
+    capture.load()
     theirs, requests = os.pipe()
     answers, out = os.pipe()
     parent = os.getpid()
@@ -48,9 +47,7 @@ def forked(capture: Capture, names: Names, nice: int) -> tuple[int, int, int] | 
     # of warnings back may cross with another thread's that does the same.
     warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
     try:
-        with ExitStack() as held:
-            for lock in (capture._lock, capture._wake, capture._index._grouping):
-                held.enter_context(lock)
+        with capture.frozen():
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())    # a handler of the parent's must not run in the child
             try:
                 pid = os.fork()

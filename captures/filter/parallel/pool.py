@@ -174,7 +174,7 @@ class PoolRun:
         addresses: dict[Any, tuple[Array, Array]] = {}
         for low in range(self.done - self.done % BLOCK, self.total, BLOCK):
             start, high = max(low, self.done), min(low + BLOCK, self.total)
-            yes, maybe = Block(capture._index, structure, filter_.fields, start, high, addresses).evaluate(filter_.logic)
+            yes, maybe = Block(capture.index, structure, filter_.fields, start, high, addresses).evaluate(filter_.logic)
             if self.stopped or (maybe is not None and maybe.any()):
                 return
             yield self._step(np.flatnonzero(yes) + start, high)
@@ -350,4 +350,4 @@ def _closed(owner: int, *descriptors: int) -> None:
 
 def _state(capture: Capture) -> tuple[Any, ...]:
     """What of a capture must be as it was at the fork."""
-    return len(capture), capture.complete, dict(capture._forced)
+    return capture.version

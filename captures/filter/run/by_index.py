@@ -310,7 +310,7 @@ class Block:
     def _address_holds(self, leaf: Condition, key: str, number: int, bit: int) -> bool:
         if (number < 1 << 32) != (bit == IP4):
             return False
-        value = number if bit == IP4 else int.from_bytes(self.index.tcp._addresses.packed(number))
+        value = number if bit == IP4 else int.from_bytes(self.index.tcp.packed_address(number))
         return leaf.holds({key: [value]})
 
     # presence
@@ -338,7 +338,7 @@ class Block:
         """The packets that may have a field."""
         c = self.index.columns
         if field.of_messages:
-            return np.asarray((c.kind[self.at] == PacketKind.TCP) & (c.plen[self.at] > 0))
+            return np.asarray((c.kind[self.at] != PacketKind.OTHER) & (c.plen[self.at] > 0))
         if (field.reach is Reach.LOWER and field.protocol not in ("frame", "eth", "sll", "null", "llc")) or field.reach is Reach.STREAM:
             if field.name == "ip.version":     # of both versions
                 return self._everything()

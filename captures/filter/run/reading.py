@@ -23,7 +23,7 @@ from captures.messages.queueing import queued
 from captures.output.names import COLUMNS
 from captures.packet import expert
 from captures.packet import packets as dissection
-from captures.packet.rows import endpoint
+from captures.packet.rows import endpoints
 from captures.stream.tcp_analysis import TcpAnalysis
 from protocols.decoder import Kind, Summary
 from protocols.engine.fields import Field, Spec
@@ -73,7 +73,7 @@ class Reader:
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
-        self.index = capture._index
+        self.index = capture.index
         self._analyses: OrderedDict[int, TcpAnalysis] = OrderedDict()
         self._analysed = 0
 
@@ -159,28 +159,29 @@ class Reader:
     def _from_streams(self, reach: Reach, wanted: ReadPlan, packets: Array) -> Values:
         out: Values = {key: [[] for _ in range(len(packets))] for key in wanted.fields}
         c = self.index.columns
-        segments = np.flatnonzero(c.kind[packets] == PacketKind.TCP)
-        stream = c.sd[packets[segments]] >> 1
+        segments = np.flatnonzero(c.kind[packets] != PacketKind.OTHER)
+        stream = c.sd[packets[segments]] >> 1 << 1 | (c.kind[packets[segments]] == PacketKind.UDP)
         order = np.argsort(stream, kind="stable")
         bounds = np.flatnonzero(np.diff(stream[order])) + 1
         for group in np.split(order, bounds) if len(order) else ():
             places = segments[group]
-            conversation = self._conversation(int(packets[places[-1]]))
+            conversation = self.capture.conversation_of(int(packets[places[-1]]))
             if conversation is None or conversation.decoder is None:
                 continue
-            if reach is not Reach.MESSAGE and conversation.decoder.name not in wanted.roots:
-                continue
             place = dict(zip(packets[places].tolist(), places.tolist(), strict=True))
-            pdus = _ending(conversation, packets[places])
-            if reach is not Reach.MESSAGE:
-                self._trees(conversation, wanted, pdus, place, out)
-            else:
-                _messages(conversation, wanted, pdus, place, out)
+            for layer in conversation.layers():
+                assert layer.decoder is not None
+                pdus = _ending(layer, packets[places])
+                if reach is Reach.MESSAGE:
+                    _messages(layer, wanted, pdus, place, out)
+                elif layer.decoder.name in wanted.roots:
+                    self._trees(layer, wanted, pdus, place, out)
+                else:
+                    # messages of other layers count as messages that have none of these fields
+                    for pdu in pdus:
+                        for key in wanted.split:
+                            out[key][place[pdu.packet]].append(())
         return out
-
-    def _conversation(self, packet: int) -> Conversation | None:
-        read = self.capture._read(packet, True)
-        return read.conversation if read is not None else None
 
     def _trees(self, conversation: Conversation, wanted: ReadPlan, pdus: Sequence[MessageRow], place: Mapping[int, int], out: Values) -> None:
         decoder = conversation.decoder
@@ -310,12 +311,6 @@ def _messages(conversation: Conversation, wanted: ReadPlan, pdus: Sequence[Messa
                 lists[place[pdu.packet]].append(value)
 
 
-def _ends(conversation: Conversation) -> tuple[str, str]:
-    """Client and server."""
-    a, b = (endpoint(*end) for end in conversation.index.tcp.ends(conversation.stream))
-    return (a, b) if conversation.client_side == 0 else (b, a)
-
-
 def _rrt(conversation: Conversation, pdu: MessageRow) -> float | None:
     time = conversation.rrt(pdu)
     return None if time is None else time / 1e9
@@ -356,8 +351,8 @@ EXCHANGE: dict[str, Callable[[Conversation, MessageRow], Any]] = {
     "pv.rrt": _rrt,
     "pv.req_frame": lambda conversation, pdu: _frame(pdu, False),
     "pv.resp_frame": lambda conversation, pdu: _frame(pdu, True),
-    "pv.client": lambda conversation, pdu: _ends(conversation)[0],
-    "pv.server": lambda conversation, pdu: _ends(conversation)[1],
+    "pv.client": lambda conversation, pdu: endpoints(conversation)[0],
+    "pv.server": lambda conversation, pdu: endpoints(conversation)[1],
     "pv.confidence": lambda conversation, pdu: conversation.match.score if conversation.match else 0,
     "pv.req_len": lambda conversation, pdu: _length(pdu, False),
     "pv.resp_len": lambda conversation, pdu: _length(pdu, True),

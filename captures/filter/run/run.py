@@ -70,7 +70,7 @@ class FilterRun:
         self.done = first
         self.found = 0
         """Packets that matched so far."""
-        self._index = capture._index
+        self._index = capture.index
         self._store = Store.of(capture)
         self._wanted = self._groups()
         self._passing: dict[str, dict[int, list[Any]]] = {}
