@@ -182,9 +182,19 @@ class Capture:
         state = self._state(index, ready_only) if self._has_messages(index) else None
         return state.conversation if state is not None else None
 
+    def layer(self, stream: Stream) -> Conversation:
+        """The conversation of a stream's layer. Raises KeyError, its text the layers that there are, where it has no such layer."""
+        outermost = self.conversation(stream.number, stream.transport)
+        if not stream.layer:
+            return outermost
+        layers = {one.decoder.name: one for one in reversed(list(outermost.layers())) if one.decoder is not None}
+        if stream.layer not in layers:
+            raise KeyError(", ".join(reversed(layers)) or "none")
+        return layers[stream.layer]
+
     def follow(self, stream: Stream) -> Follow:
-        """The stream in turns."""
-        return Follow(self.index, stream, self.conversation(stream.number, stream.transport))
+        """The stream in turns. Raises KeyError as `layer` does."""
+        return Follow(self.index, stream, self.layer(stream))
 
     def streams(self, transport: str) -> int:
         """How many TCP or UDP streams there are."""
@@ -233,7 +243,7 @@ class Capture:
 
     def recognised(self, stream: Stream) -> list[tuple[Decoder, int, str]]:
         """Every decoder with its score and reason for a stream, best first."""
-        return self.conversation(stream.number, stream.transport).candidates(self.registry.decoders())
+        return self.layer(stream).candidates(self.registry.decoders())
 
     # streams, read once
 

@@ -217,3 +217,15 @@ def test_what_follows_is_handed_on_and_recognised_with_the_hint(tmp_path: Path) 
     assert inside.data(inside.pdus[0]) == b"\xfdrest"
     assert [(at.packet, at.length) for at in inside.origins(inside.pdus[0])] == [(3, 5)]
     assert capture.packet(3).layers[-1].view == 0
+
+
+def test_a_layer_is_followed_and_decoded_as_named(tmp_path: Path) -> None:
+    capture = layered(tmp_path, [(0, wrapped(ONE, True)), (1, wrapped(TWO, False))])
+    follow = capture.follow(Stream("tcp", 0, "inner"))
+    assert [(turn.info, follow.data(turn)) for turn in follow.turns] == [("inner hello", ONE), ("inner ok", TWO)]
+    assert [turn.info for turn in capture.follow(Stream("tcp", 0)).turns] == ["wrapped", "wrapped"]
+    with pytest.raises(KeyError, match="wrapped, inner"):
+        capture.follow(Stream("tcp", 0, "nosuch"))
+    assert [decoder.name for decoder, _, _ in capture.recognised(Stream("tcp", 0, "inner"))] == ["inner"]
+    capture.decode_as("wrapped", 7018, "wrapped")
+    assert [decoder.name for layer in capture.conversation(0).layers() if (decoder := layer.decoder)][:2] == ["wrapped", "wrapped"]

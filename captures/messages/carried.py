@@ -48,7 +48,7 @@ def carried_pairs(pair: StreamPair, decoder: Decoder, messages: Sequence[Message
             hint = decoder.handed_on(state)
         except Exception:  # a decoder's own mistake: the bytes are recognised without a hint
             hint = ""
-        pairs.append(replace(pair, transport=decoder.name, directions=(tails[0], tails[1]), hint=hint))
+        pairs.append(replace(pair, transport=decoder.name, directions=(tails[0], tails[1]), hint=hint, depth=pair.depth + 1))
     return pairs
 
 
@@ -80,4 +80,4 @@ def _of_messages(pair: StreamPair, decoder: Decoder, messages: Sequence[MessageR
     from_start = [bool(len(messages)) and one.from_start for one in pair.directions]
     for key, both in pieces.items():
         streams = [one.stream(outer, known) for one, outer, known in zip(both, pair.directions, from_start, strict=True)]
-        yield replace(pair, transport=decoder.name, directions=(streams[0], streams[1]), hint=hints[key])
+        yield replace(pair, transport=decoder.name, directions=(streams[0], streams[1]), hint=hints[key], depth=pair.depth + 1)

@@ -31,6 +31,8 @@ __all__ = ["Conversation", "Hole", "MessageRow"]
 
 OPENING = 4096
 KEPT_SUMMARIES = 4096
+DEEPEST = 8
+"""Streams inside streams: a decoder that hands on what it was given must come to an end."""
 FEW = 64
 """Messages from which columns are faster than reading one by one."""
 NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
@@ -215,7 +217,7 @@ class Conversation:
     @cached_property
     def inner(self) -> list[Conversation]:
         """The conversations that this one's messages carry, as far as a decoder knows them."""
-        if self.decoder is None:
+        if self.decoder is None or self.pair.depth >= DEEPEST:
             return []
         pairs = carried_pairs(self.pair, self.decoder, self.messages or (), self.message, self._handed_on, self._framing_state)
         made = (Conversation(pair, self._decoders, self._forced) for pair in pairs)

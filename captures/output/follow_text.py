@@ -21,18 +21,21 @@ PIECE = 1 << 16
 
 
 def wanted_stream(words: str) -> tuple[Stream, Mode]:
-    """`tcp,3`, `udp,0,hex`, or in tshark's order `tcp,hex,3`. Raises ValueError."""
+    """`tcp,3`, `udp,0,hex`, or in tshark's order `tcp,hex,3`; a word that is no mode names a layer: `tcp,3,websocket,hex`. Raises ValueError."""
     transport, *rest = words.split(",")
     numbers = [word for word in rest if word.isascii() and word.isdigit()]
     modes = [mode for word in rest for mode in MODES if mode == ("text" if word == "ascii" else word)]
-    if transport not in ("tcp", "udp") or len(numbers) != 1 or len(modes) > 1 or len(rest) != len(numbers) + len(modes):
-        raise ValueError(f"a stream is given as tcp,N or udp,N and perhaps {', '.join(MODES)}: tcp,0,hex; not {printable(words)!r}")
-    return Stream(transport, int(numbers[0])), modes[0] if modes else "decoded"
+    layers = [word for word in rest if word not in numbers and word not in ("ascii", *MODES)]
+    known = not layers or layers[0].replace("_", "").isalnum()
+    if transport not in ("tcp", "udp") or len(numbers) != 1 or len(modes) > 1 or len(layers) > 1 or not known:
+        raise ValueError(f"a stream is given as tcp,N or udp,N and perhaps a protocol in it and {', '.join(MODES)}: tcp,0,hex; not {printable(words)!r}")
+    return Stream(transport, int(numbers[0]), layers[0] if layers else ""), modes[0] if modes else "decoded"
 
 
 def follow_text(follow: Follow, mode: Mode) -> Iterator[str]:
     """The whole stream, a piece of text a turn or less."""
-    yield f"{RULE}\nFollow: {follow.stream.transport},{follow.stream.number},{mode}\nProtocol: {follow.protocol}\n"
+    stream = ",".join(str(part) for part in follow.stream if part != "")
+    yield f"{RULE}\nFollow: {stream},{mode}\nProtocol: {follow.protocol}\n"
     yield f"Client: {follow.client}\nServer: {follow.server}\n{RULE}\n"
     begin = follow.turns[0].time if follow.turns else 0
     offsets = {True: 0, False: 0}

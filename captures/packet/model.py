@@ -12,10 +12,12 @@ __all__ = ["Origin", "Packet", "Row", "Stream", "View"]
 
 
 class Stream(NamedTuple):
-    """A conversation by its number in tshark's counting: `Stream("tcp", 3)`."""
+    """A stream by its number in tshark's counting: `Stream("tcp", 3)`. With `layer`, the filter name of a protocol, the stream of this protocol's
+    messages in it: `Stream("tcp", 3, "websocket")`; without, what TCP or UDP carries."""
 
     transport: str
     number: int
+    layer: str = ""
 
 
 class Row(NamedTuple):

@@ -21,7 +21,7 @@ __all__ = ["StreamPair", "tcp_pair", "udp_pair"]
 class StreamPair:
     """`directions` by direction bit; `first` is the bit of the side that opened the stream, or was seen first. `transport` is "tcp", "udp" or the filter
     name of the protocol that carries the streams; `base` and `stream` are the transport stream beneath it all, by tshark's number. `ports` are those of
-    the first side and of the other one. `hint` is what the carrying decoder says of the bytes."""
+    the first side and of the other one. `hint` is what the carrying decoder says of the bytes; `depth` how many streams are around this one."""
 
     index: Index
     transport: str
@@ -31,6 +31,7 @@ class StreamPair:
     first: int
     ports: tuple[int, int]
     hint: str = ""
+    depth: int = 0
 
     def acknowledges(self, packet: int, side: int, end: int) -> bool:
         """Whether a packet acknowledges the bytes of `side` up to stream offset `end`."""

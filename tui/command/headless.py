@@ -190,7 +190,10 @@ def follow(file: Path, options: argparse.Namespace) -> Iterator[str]:
     there = capture.streams(stream.transport)
     if stream.number >= there:
         raise UsageError(f"{file}: no {stream.transport} stream {stream.number}; there are {there:,}, counted from 0")
-    return follow_text(capture.follow(stream), mode)
+    try:
+        return follow_text(capture.follow(stream), mode)
+    except KeyError as error:
+        raise UsageError(f"{file}: {stream.transport} stream {stream.number} has no layer {stream.layer!r}; there are: {error.args[0]}") from error
 
 
 def table(file: Path, options: argparse.Namespace) -> Iterator[str]:
@@ -233,8 +236,9 @@ def decode_as(capture: Capture, rule: str) -> None:
     layer, equal, port = selector.partition("==")
     transport, _, field = layer.strip().partition(".")
     port, name = port.strip(), name.strip()
-    if not (comma and equal and transport in ("tcp", "udp") and field == "port" and port.isascii() and port.isdigit() and int(port) < 1 << 16):
-        raise UsageError(f"-d {rule}: wanted tcp.port==NUMBER,NAME")
+    carriers = {"tcp", "udp", *(decoder.name for decoder in capture.registry.decoders())}
+    if not (comma and equal and transport in carriers and field == "port" and port.isascii() and port.isdigit() and int(port) < 1 << 16):
+        raise UsageError(f"-d {rule}: wanted tcp.port==NUMBER,NAME, or another carrier than tcp: udp.port, websocket.port")
     try:
         capture.decode_as(transport, int(port), name)
     except KeyError as error:

@@ -156,7 +156,7 @@ class FollowScreen(KeyScreen):
         follow = self.follow
         if follow is None:
             return
-        name = f"{self.stream.transport.upper()} stream {self.stream.number}"
+        name = f"{self.stream.transport.upper()} stream {self.stream.number}" + (f", {self.stream.layer}" if self.stream.layer else "")
         self.title_bar.put(f"Follow {name}   {follow.client} ⇄ {follow.server}   {follow.protocol}", self.volume)
         views = "  ".join(f"[{name}]" if name == self.view else f" {name} " for name in VIEWS)
         sides = "  ".join(f"[{name}]" if name == self.side else f" {name} " for name in SIDES)

@@ -146,6 +146,12 @@ class FieldTree(Rows):
         node = self.node
         return node.field if node is not None else None
 
+    @property
+    def layer(self) -> str:
+        """The name of the layer that the cursor is in, "" without one."""
+        node = self.node
+        return node.path[0].partition("#")[0] if node is not None else ""
+
     def show(self, layers: Sequence[Field]) -> None:
         """Show a packet; the cursor goes to the field that the user chose last, or as near to it as this packet has one."""
         self._note = ""

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from captures.packet.model import Stream
+from captures.packet.rows import endpoints
 from protocols.engine.fields import Field
 from tui.app import actions
 from tui.app.actions import Action
@@ -186,36 +187,41 @@ class MainScreen(KeyScreen):
         stream = self._stream()
         if stream is None:
             return
-        self.worker.ask("follow", partial(self._candidates, stream), partial(self._choose_decoder, stream), lambda fault: self.say(fault, "error"))
+        self.worker.ask("follow", partial(self._candidates, stream), self._choose_decoder, lambda fault: self.say(fault, "error"))
 
-    def _candidates(self, stream: Stream) -> tuple[int, list[Candidate]]:
-        """The stream's server port and who may read it; in the worker's thread."""
-        port = int(self.capture.follow(stream).server.rpartition(":")[2])
+    def _candidates(self, stream: Stream) -> tuple[str, int, list[Candidate]]:
+        """What carries the stream, its server port, and who may read it; in the worker's thread."""
+        layer = self.capture.layer(stream)
+        port = int(endpoints(layer)[1].rpartition(":")[2])
+        kind = "udp" if layer.pair.transport == "udp" else "tcp"
         sure = [Candidate(decoder.name, decoder.title, min(score, 100), why) for decoder, score, why in self.capture.recognised(stream)]
         names = {candidate.name for candidate in sure}
         rest = [Candidate(decoder.name, decoder.title, 0, "does not recognise this stream") for decoder in self.capture.registry.decoders()
-                if stream.transport in decoder.transports]
-        return port, sure + [candidate for candidate in rest if candidate.name not in names]
+                if kind in decoder.transports]
+        return layer.pair.transport, port, sure + [candidate for candidate in rest if candidate.name not in names]
 
-    def _choose_decoder(self, stream: Stream, answer: tuple[int, list[Candidate]]) -> None:
-        port, candidates = answer
+    def _choose_decoder(self, answer: tuple[str, int, list[Candidate]]) -> None:
+        transport, port, candidates = answer
 
         def chosen(protocol: str) -> None:
-            self.capture.decode_as(stream.transport, port, protocol)
+            self.capture.decode_as(transport, port, protocol)
             self.panes.list.forget()
             self.panes.show_packet()
             self.filter.forget()
             self.filtering.again()
             self.say(f"streams with port {port} are read as {protocol}")
 
-        self.app.push_screen(DecodeScreen(f"Decode {stream.transport} port {port} as", candidates, chosen))
+        self.app.push_screen(DecodeScreen(f"Decode {transport} port {port} as", candidates, chosen))
 
     def _stream(self) -> Stream | None:
+        """The stream of the packet, and of its layers that which the cursor is in, in the tree or among the bytes."""
         index = self.panes.index
         stream = self.capture.stream_of(index) if 0 <= index < len(self.capture) else None
         if stream is None:
             self.say("this packet belongs to no stream", "warning")
-        return stream
+            return None
+        layer = self.panes.fields.layer if self.panes.focus_name != "packets" else ""
+        return stream._replace(layer=layer) if any(layer == decoder.name for decoder in self.capture.registry.decoders()) else stream
 
     def do_quit(self, _press: Press) -> None:
         """Quit; where only one pane fits, first come back from the details."""
