@@ -17,6 +17,7 @@ from protocols.decoder import Decoder, Framing
 __all__ = ["BUILT_IN", "GROUP", "Registry"]
 
 BUILT_IN = {
+    "dns": "protocols.dns.decoder:DNS",
     "iggy": "protocols.iggy.decoder:Iggy",
     "kafka": "protocols.kafka.decoder:Kafka",
     "mongo": "protocols.mongodb.decoder:MongoDB",
