@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captures.capture import Capture
-from captures.output.text import dump_lines, hex_lines, relative_time, row_line, text, tree_lines
+from captures.output.hexdump import hex_digits, hex_line, hex_lines
+from captures.output.text import dump_lines, relative_time, row_line, text, tree_lines
 from captures.packet.model import Row
 from protocols.decoder import View
 from protocols.engine.fields import Spec, generated, group
@@ -51,7 +52,7 @@ def test_times_have_six_decimals_or_nine(nanoseconds, shown):
 
 @needs_tshark
 def test_dumps_are_tsharks(capture):
-    dumps = [line for i in range(10) for line in [*hex_lines(capture.packet(i).views[0].data), ""]]
+    dumps = [line for i in range(10) for line in [*hex_lines(capture.packet(i).views[0].data, group=16), ""]]
     assert dumps == tshark("-c", "10", "-x")
 
 
@@ -64,9 +65,16 @@ def test_several_views_are_told_apart():
 
 @given(st.binary(max_size=300))
 def test_a_dump_holds_every_byte_and_no_control_character(data):
-    lines = list(hex_lines(data))
+    lines = list(hex_lines(data, group=16))
     assert bytes.fromhex("".join(line[6:53] for line in lines)) == data
     assert all(line.isprintable() for line in lines)
+
+
+def test_lines_of_a_dump_in_halves_and_of_other_widths():
+    assert hex_line(b"01234567\0a", 0x1f0) == "000001f0  30 31 32 33 34 35 36 37  00 61                    01234567.a"
+    assert hex_line(b"01234567\0a", 0x1f0, "08X", halved=True) == "000001F0  30 31 32 33 34 35 36 37  00 61                    01234567 .a"
+    assert hex_digits(b"\xff", 4) == "ff         "
+    assert [len(hex_digits(b"", width)) for width in (8, 16, 32)] == [23, 48, 98]     # two digits a byte, a blank between bytes, one more a group
 
 
 def test_a_tree_is_indented_by_four():
@@ -82,7 +90,7 @@ def test_a_packet_is_its_row_its_tree_and_its_bytes(capture):
     layers = [line.split(",")[0] for line in lines[start + 2:] if line and not line.startswith((" ", "0"))]
     assert layers == ["Ethernet II", "Internet Protocol Version 4", "Transmission Control Protocol", "Apache ZooKeeper"]
     assert lines[-12:-10] == ["    Read only: False", ""]
-    assert lines[-10:] == [*hex_lines(capture.packet(3).views[0].data), "", ""]
+    assert lines[-10:] == [*hex_lines(capture.packet(3).views[0].data, group=16), "", ""]
 
 
 def test_an_empty_capture_prints_nothing():

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from captures.output.text import PICTURE, relative_time
+from captures.output.hexdump import WIDTH, hex_line
+from captures.output.text import relative_time
 from captures.packet.model import Stream
 from captures.stream.follow import Follow, Turn
 from protocols.engine.fields import printable
@@ -66,11 +67,8 @@ def _text(data: bytes, indent: str) -> Iterator[str]:
 def _hex(data: bytes, offset: int, indent: str) -> Iterator[str]:
     """16 bytes a line with their offset in the direction, in two halves, as tshark writes them."""
     lines = []
-    for at in range(0, len(data), 16):
-        part = data[at:at + 16]
-        picture = part.translate(PICTURE).decode("ascii")
-        numbers = f"{part[:8].hex(' '):<23}  {part[8:].hex(' '):<23}"
-        lines.append(f"{indent}{offset + at:08X}  {numbers}  {picture[:8]}{' ' if len(part) > 8 else ''}{picture[8:]}\n")
+    for at in range(0, len(data), WIDTH):
+        lines.append(f"{indent}{hex_line(data[at:at + WIDTH], offset + at, '08X', halved=True)}\n")
         if len(lines) == PIECE // 64:
             yield "".join(lines)
             lines.clear()

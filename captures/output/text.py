@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from captures.capture import Capture
+from captures.output.hexdump import hex_lines
 from captures.packet.model import Row
 from protocols.decoder import View
 from protocols.engine.fields import Field
@@ -15,8 +16,6 @@ from protocols.engine.fields import Field
 __all__ = ["dump_lines", "relative_time", "row_line", "text", "tree_lines"]
 
 INDENT = "    "
-PICTURE = bytes(code if 0x20 <= code < 0x7F else 0x2E for code in range(256))
-WIDTH = 16
 
 
 def text(capture: Capture, chosen: Iterable[int], tree: bool = False, dump: bool = False) -> Iterator[str]:
@@ -68,11 +67,4 @@ def dump_lines(views: Sequence[View]) -> Iterator[str]:
             if number:
                 yield ""
             yield f"{view.name} ({len(view.data):,} {'byte' if len(view.data) == 1 else 'bytes'}):"
-        yield from hex_lines(view.data)
-
-
-def hex_lines(data: bytes) -> Iterator[str]:
-    """`data` in hex and ASCII, 16 bytes a line, offsets of at least four digits."""
-    for at in range(0, len(data), WIDTH):
-        part = data[at:at + WIDTH]
-        yield f"{at:04x}  {part.hex(' '):<47}   {part.translate(PICTURE).decode('ascii')}"
+        yield from hex_lines(view.data, group=16)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from captures.output.hexdump import WIDTH, hex_line, picture
 from protocols.engine.fields import printable
 from tui.main.formats import fit, size
 
@@ -22,8 +23,6 @@ VIEWS = ("decoded", "text", "hex")
 SMALL = 4_000_000
 """Bytes of a stream in which newlines are looked for."""
 CHUNK = 1 << 20
-HEX = 16
-SHOWN = bytes(byte if 32 <= byte < 127 else 46 for byte in range(256))
 BREAK = re.compile(rb"\r?\n")
 
 
@@ -53,7 +52,7 @@ class Lines:
         if view == "decoded":
             counts: list[int] = [1] * len(turns)
         elif view == "hex":
-            counts = [1 if turn.kind == "gap" else max(1, -(-turn.length // HEX)) for turn in turns]
+            counts = [1 if turn.kind == "gap" else max(1, -(-turn.length // WIDTH)) for turn in turns]
         elif sum(turn.length for turn in turns) <= SMALL:
             self._breaks = [self._text_breaks(turn) for turn in turns]
             counts = [len(breaks) for breaks in self._breaks]
@@ -82,7 +81,7 @@ class Lines:
         if self._breaks is not None:
             starts = self._breaks[turn]
             return Place(turn, starts[within], starts[within + 1] if within + 1 < len(starts) else one.length)
-        step = HEX if self.view == "hex" else self.width
+        step = WIDTH if self.view == "hex" else self.width
         return Place(turn, within * step, min(one.length, (within + 1) * step))
 
     def line_of(self, turn: int, offset: int = 0) -> int:
@@ -92,7 +91,7 @@ class Lines:
             return first
         if self._breaks is not None:
             return first + max(0, bisect_right(self._breaks[turn], offset) - 1)
-        return min(first + offset // (HEX if self.view == "hex" else self.width), self._first[turn + 1] - 1)
+        return min(first + offset // (WIDTH if self.view == "hex" else self.width), self._first[turn + 1] - 1)
 
     def text(self, line: int) -> str:
         """The line as it is shown: direction, then what the view shows."""
@@ -111,9 +110,8 @@ class Lines:
         head = arrow if start == 0 else "   "
         data = part(self.follow, turn, start, stop)
         if self.view == "text":
-            return f"{head} {data.rstrip(bytes((13, 10))).translate(SHOWN).decode('ascii')}"
-        row = f"{data[:8].hex(' '):23}  {data[8:].hex(' '):23}"
-        return f"{head} {turn.start + start:08x}  {row}  {data.translate(SHOWN).decode('ascii')}"
+            return f"{head} {picture(data.rstrip(bytes((13, 10))))}"
+        return f"{head} {hex_line(data, turn.start + start)}"
 
     def find(self, needle: str, start: Place, step: int) -> Iterator[Place | None]:
         """Search the words and bytes of the turns from behind `start` on, ignoring case; yields None now and then."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from captures.output.hexdump import hex_lines
 from captures.packet.model import Packet
 from protocols.engine.fields import Field
 
@@ -118,12 +119,7 @@ def _walk(fields: Sequence[Field]) -> Iterator[tuple[int, Field]]:
 
 def hex_dump(data: bytes) -> str:
     """Offsets, sixteen bytes a line, and their text, as `xxd` and Wireshark write it."""
-    lines = []
-    for start in range(0, len(data), 16):
-        row = data[start:start + 16]
-        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        lines.append(f"{start:04x}  {row[:8].hex(' '):23}  {row[8:].hex(' '):23}  {text}")
-    return "\n".join(lines)
+    return "\n".join(hex_lines(data))
 
 
 def c_array(data: bytes) -> str:

@@ -13,13 +13,13 @@ from rich.style import Style
 from textual import events
 from textual.strip import Strip
 
+from captures.output.hexdump import hex_digits, picture
 from captures.packet.model import View
 from protocols.engine.fields import printable
 from tui.app.keys import Press
 from tui.main.formats import size
 from tui.main.pane import Pane
 
-SHOWN = bytes(byte if 32 <= byte < 127 else 46 for byte in range(256))
 Range = tuple[int, int]
 
 
@@ -135,20 +135,15 @@ class HexView(Pane):
         segments = [Segment(f"{start:0{self._digits}x}  ", self.style_of("bytes--offset"))]
         styles = self._styles_of(start, len(data))
         if not any(styles):
-            return Strip([*segments, Segment(f"{self._hex(data, width)}  {data.translate(SHOWN).decode('ascii')}", plain)])
+            return Strip([*segments, Segment(f"{hex_digits(data, width)}  {picture(data)}", plain)])
         self._hex_cells(data, styles, width, segments)
-        text = data.translate(SHOWN).decode("ascii")
+        text = picture(data)
         segments.append(Segment("  ", plain))
         segments += [Segment(text[a:b], style or plain) for a, b, style in runs(styles)]
         return Strip(segments)
 
-    @staticmethod
-    def _hex(data: bytes, width: int) -> str:
-        groups = [data[i:i + 8].hex(" ") for i in range(0, len(data), 8)]
-        return "  ".join(groups).ljust(3 * width - 1 + (width - 1) // 8)
-
     def _hex_cells(self, data: bytes, styles: list[Style | None], width: int, segments: list[Segment]) -> None:
-        text = self._hex(data, width)
+        text = hex_digits(data, width)
         at = 0
         for a, b, style in runs(styles):
             first, last = a * 3 + a // 8, (b - 1) * 3 + (b - 1) // 8 + 2
