@@ -6,7 +6,6 @@ when it is complete.
 """
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from struct import pack
 import numpy as np
 
 from captures.capture import Capture
+from captures.file.atomic import replacing
 from captures.file.errors import CaptureError
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation, MessageRow
@@ -40,22 +40,17 @@ def save_packets(capture: Capture, packets: Iterable[int], path: Path, streams: 
     if streams:
         chosen = with_streams(capture, chosen)
     pieces = _pcapng(capture, chosen) if path.suffix.lower() == ".pcapng" else _pcap(capture, chosen, shown)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("xb") as out:
-            held: list[bytes] = []
-            size = 0
-            for piece in pieces:
-                held.append(piece)
-                size += len(piece)
-                if size >= PIECE:
-                    out.write(b"".join(held))
-                    held.clear()
-                    size = 0
-            out.write(b"".join(held))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as out:
+        held: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            held.append(piece)
+            size += len(piece)
+            if size >= PIECE:
+                out.write(b"".join(held))
+                held.clear()
+                size = 0
+        out.write(b"".join(held))
     return len(chosen)
 
 

@@ -5,12 +5,12 @@ are something else stay as they are and are told; a file that cannot be read is 
 """
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from platformdirs import user_config_path
+
+from captures.file.atomic import replacing
 
 LARGEST = 1 << 20
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}", re.ASCII)
@@ -54,15 +54,8 @@ class MacroFile:
         at = next((k for k, line in enumerate(lines) if _parsed(line)[0] == name), len(lines))
         lines[at:at + 1] = [new]
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, made = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-                    file.write("\n".join(lines) + "\n")
-                Path(made).replace(self.path)
-            except BaseException:
-                Path(made).unlink(missing_ok=True)
-                raise
+            with replacing(self.path, private=True) as file:
+                file.write(("\n".join(lines) + "\n").encode("utf-8", "surrogateescape"))
         except OSError as fault:
             return str(fault)
         return ""

@@ -5,12 +5,11 @@ A file that cannot be read or written costs the memory, never the program: filte
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from platformdirs import user_state_path
 
+from captures.file.atomic import replacing
 from tui.command.macro_file import MacroFile
 
 MOST_HISTORY = 500
@@ -67,15 +66,8 @@ class FilterStore:
     def _write(self, name: str, content: object) -> str:
         """Replace a file at once, so that two programs never leave half of it."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, made = tempfile.mkstemp(dir=self.folder, prefix=name)     # private from its first byte
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(content, file, ensure_ascii=True, indent=1)
-                Path(made).replace(self.folder / name)
-            except BaseException:
-                Path(made).unlink(missing_ok=True)
-                raise
+            with replacing(self.folder / name, private=True) as file:
+                file.write(json.dumps(content, ensure_ascii=True, indent=1).encode("ascii"))
         except OSError as fault:
             return str(fault)
         return ""
