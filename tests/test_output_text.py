@@ -13,7 +13,7 @@ from captures.output.hexdump import hex_digits, hex_line, hex_lines
 from captures.output.text import dump_lines, relative_time, row_line, text, tree_lines
 from captures.packet.model import Row
 from protocols.decoder import View
-from protocols.engine.fields import Spec, generated, group
+from protocols.engine.fields import Spec, generated, group, seconds
 from tui.command.cli import demo
 
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
@@ -103,3 +103,10 @@ def test_a_tree_leaves_out_what_a_message_has_not():
     lines = list(tree_lines(capture.packet(20).layers))     # a request that was answered OK
     assert any("[Operation: create]" in line for line in lines)
     assert not any("[Error:" in line for line in lines)
+
+
+@pytest.mark.parametrize(("nanoseconds", "decimals", "shown"), [
+    (1_999_999_999, 6, "1.999999"), (-1_999_999_999, 6, "-1.999999"), (1_700_000_000_000_000_001, 9, "1700000000.000000001"), (-1, 9, "-0.000000001"),
+])
+def test_seconds_are_cut_off_and_never_rounded_up(nanoseconds, decimals, shown):
+    assert seconds(nanoseconds, decimals) == shown

@@ -20,6 +20,7 @@ ERROR = Spec("kafka.error", "Error", "int16", enum={19: "NOT_ENOUGH_REPLICAS"})
 BODY = Spec("tcp.payload", "TCP payload", "bytes")
 SOURCE = Spec("ip.src", "Source", "ipv4")
 GROUP = Spec("kafka.partition", "Partition")
+EPOCH = Spec("frame.time_epoch", "Epoch Time", "duration")
 FRAME = b"\x00\x01\x02/a\n\xff" + bytes(range(32))
 
 
@@ -42,6 +43,7 @@ PARENT = Field(GROUP, None, 0, 7, 0, [Field(PATH, "/a", 3, 2), Field(ERROR, 19, 
     (Field(BODY, b"\x00\xff", 0, 2), "tcp.payload == 00:ff"),
     (Field(SOURCE, "10.2.0.7", 0, 4), "ip.src == 10.2.0.7"),
     (Field(GROUP, None, 0, 4), "kafka.partition"),
+    (Field(EPOCH, 1_700_000_000_000_000_001, 0, 0), "frame.time_epoch == 1700000000.000000001"),     # a float would say .000000000
 ])
 def test_a_field_becomes_a_filter_expression_of_its_type(field: Field, expression: str) -> None:
     assert filter_expression(field) == expression

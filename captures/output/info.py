@@ -5,13 +5,13 @@ Labels and units are those of `capinfos -M`; times are in UTC.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
 from captures.file.opening import Source, open_source
 from captures.index.index import Index
+from protocols.engine.fields import absolute_time, seconds
 from protocols.engine.printable import printable
 
 __all__ = ["info_lines", "open_index"]
@@ -81,18 +81,13 @@ def _times(ts: np.ndarray[tuple[int], np.dtype[np.int64]], data: int) -> Iterato
     first, last = int(ts.min()), int(ts.max())
     digits = 9 if first % 1000 or last % 1000 else 6
     duration = (last - first) / 1e9
-    yield _line("Capture duration", f"{duration:.{digits}f} seconds")
-    yield _line("First packet time", _moment(first, digits))
-    yield _line("Last packet time", _moment(last, digits))
+    yield _line("Capture duration", f"{seconds(last - first, digits)} seconds")
+    yield _line("First packet time", absolute_time(first, digits))
+    yield _line("Last packet time", absolute_time(last, digits))
     if duration > 0:
         yield _line("Data byte rate", f"{data / duration:.2f} bytes/sec")
         yield _line("Data bit rate", f"{data * 8 / duration:.2f} bits/sec")
         yield _line("Average packet rate", f"{len(ts) / duration:.2f} packets/sec")
-
-
-def _moment(nanoseconds: int, digits: int) -> str:
-    moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=nanoseconds // 1_000_000_000)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{nanoseconds % 1_000_000_000:09d}"[:20 + digits] + " UTC"
 
 
 def _link(link: int) -> str:

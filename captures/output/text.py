@@ -11,7 +11,7 @@ from captures.capture import Capture
 from captures.output.hexdump import hex_lines
 from captures.packet.model import Row
 from protocols.decoder import View
-from protocols.engine.fields import Field
+from protocols.engine.fields import Field, seconds
 
 __all__ = ["dump_lines", "relative_time", "row_line", "text", "tree_lines"]
 
@@ -45,9 +45,7 @@ def row_line(row: Row, first: int) -> str:
 
 def relative_time(nanoseconds: int) -> str:
     """Seconds with six decimals, nine where the time is not whole microseconds."""
-    whole, part = divmod(abs(nanoseconds), 1_000_000_000)
-    sign = "-" if nanoseconds < 0 else ""
-    return f"{sign}{whole}.{part:09d}" if part % 1000 else f"{sign}{whole}.{part // 1000:06d}"
+    return seconds(nanoseconds, 9 if nanoseconds % 1000 else 6)
 
 
 def tree_lines(fields: Sequence[Field]) -> Iterator[str]:

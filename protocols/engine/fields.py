@@ -82,19 +82,19 @@ class Spec:
         return str(value)
 
 
-def seconds(nanoseconds: int) -> str:
-    """Nanoseconds as seconds with nine decimals, exactly."""
+def seconds(nanoseconds: int, decimals: int = 9) -> str:
+    """Nanoseconds as seconds: nine decimals say them exactly; of fewer, the last is cut off towards zero and not rounded (1.9999995 s is 1.999999 in six)."""
     whole, part = divmod(abs(nanoseconds), 1_000_000_000)
-    return f"{'-' if nanoseconds < 0 else ''}{whole}.{part:09d}"
+    return f"{'-' if nanoseconds < 0 else ''}{whole}.{part:09d}"[:decimals - 9 or None]
 
 
-def absolute_time(nanoseconds: int) -> str:
+def absolute_time(nanoseconds: int, decimals: int = 9) -> str:
     """Nanoseconds since 1970 as ISO date and time in UTC, or the bare number when no calendar holds it."""
     try:
         moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=nanoseconds // 1_000_000_000)
     except OverflowError:
         return f"{nanoseconds} ns"
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{nanoseconds % 1_000_000_000:09d} UTC"
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{f'{nanoseconds % 1_000_000_000:09d}'[:decimals]} UTC"
 
 
 Children = Sequence["Field"] | Callable[[], "Sequence[Field]"] | int

@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from captures.output.hexdump import WIDTH, hex_line, picture
-from protocols.engine.fields import printable
+from protocols.engine.fields import printable, seconds
 from tui.main.formats import fit, size
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Lines:
         if turn.kind == "gap":
             return f"{arrow} ── {printable(turn.info)} ──"
         if self.view == "decoded":
-            moment = f"{(turn.time - self.origin) / 1e9:.6f}"
+            moment = seconds(turn.time - self.origin, 6)
             info = printable(turn.info) or ("data" if turn.kind == "data" else "")
             if turn.kind == "hole":
                 info = f"[bytes of no message: {info}]"

@@ -9,7 +9,7 @@ from typing import Any
 
 from captures.output.hexdump import hex_lines
 from captures.packet.model import Packet
-from protocols.engine.fields import Field
+from protocols.engine.fields import Field, seconds
 
 MOST_FIELDS = 100_000
 
@@ -50,7 +50,7 @@ def literal(field: Field) -> str | None:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).hex(":") if len(value) else '""'
     if field.spec.type == "duration":
-        return f"{value / 1e9:.9f}"
+        return seconds(value)
     if field.spec.type == "time":
         return f'"{field.spec.shown(value)}"'.replace(" UTC", "Z").replace(" ", "T", 1)
     if isinstance(value, str) and field.spec.type not in ("ipv4", "ipv6", "ether"):
@@ -131,7 +131,7 @@ def c_array(data: bytes) -> str:
 def row_text(packet: Packet) -> str:
     """The packet's line of the list."""
     row = packet.row
-    return f"{row.number}  {row.time / 1e9:.6f}  {row.source} → {row.destination}  {row.protocol}  {row.length}  {row.info}"
+    return f"{row.number}  {seconds(row.time, 6)}  {row.source} → {row.destination}  {row.protocol}  {row.length}  {row.info}"
 
 
 def _of_field(make: Callable[[Field], str | None]) -> Callable[[Target], str | None]:

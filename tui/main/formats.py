@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
+from protocols.engine.fields import seconds
+
 SECOND = 1_000_000_000
 
 
@@ -40,8 +42,8 @@ def duration(nanoseconds: int) -> str:
         return f"{sign}{n / 1e6:.1f}ms"
     if n < 100 * SECOND:
         return f"{sign}{n / 1e9:.1f}s"
-    minutes, seconds = divmod(round(n / 1e9), 60)
-    return f"{sign}{minutes}m{seconds:02d}s" if minutes < 60 else f"{sign}{minutes // 60}h{minutes % 60:02d}m"
+    minutes, rest = divmod(round(n / 1e9), 60)
+    return f"{sign}{minutes}m{rest:02d}s" if minutes < 60 else f"{sign}{minutes // 60}h{minutes % 60:02d}m"
 
 
 def size(count: int) -> str:
@@ -63,16 +65,11 @@ class TimeFormat:
     show: Callable[[int, int, int | None], str]
 
 
-def _seconds(nanoseconds: int) -> str:
-    sign, n = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
-    return f"{sign}{n // SECOND}.{n % SECOND // 1000:06d}"
-
-
 def _clock(nanoseconds: int, convert: Callable[[float], time.struct_time], pattern: str) -> str:
     try:
-        return f"{time.strftime(pattern, convert(nanoseconds // SECOND))}.{nanoseconds % SECOND // 1000:06d}"
+        return time.strftime(pattern, convert(nanoseconds // SECOND)) + seconds(nanoseconds % SECOND, 6).removeprefix("0")
     except (OverflowError, OSError, ValueError):
-        return _seconds(nanoseconds)
+        return seconds(nanoseconds, 6)
 
 
 def _local(now: int, _origin: int, _before: int | None) -> str:
@@ -84,9 +81,9 @@ def _utc(now: int, _origin: int, _before: int | None) -> str:
 
 
 TIME_FORMATS = (
-    TimeFormat("relative", 9, lambda now, origin, _before: _seconds(now - origin)),
-    TimeFormat("delta", 9, lambda now, _origin, before: _seconds(now - (now if before is None else before))),
+    TimeFormat("relative", 9, lambda now, origin, _before: seconds(now - origin, 6)),
+    TimeFormat("delta", 9, lambda now, _origin, before: seconds(now - (now if before is None else before), 6)),
     TimeFormat("local " + time.strftime("%Z"), 26, _local),
     TimeFormat("UTC", 26, _utc),
-    TimeFormat("epoch", 17, lambda now, _origin, _before: _seconds(now)),
+    TimeFormat("epoch", 17, lambda now, _origin, _before: seconds(now, 6)),
 )

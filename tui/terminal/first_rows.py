@@ -54,13 +54,14 @@ def withdraw() -> None:
 
 def _lines(index: Index, name: str, room: int) -> list[str]:
     """A title and as many rows as there is room for; the text is made of numbers and addresses only, but for the file's name."""
+    from protocols.engine.fields import seconds
     from protocols.engine.printable import printable
 
     c = index.columns
     out = [f" protoview  {printable(name)}   opening …", "", ""]
     start = int(c.ts[0]) if c.count else 0
     for i in range(min(c.count, room)):
-        lead = f"{i + 1:>8} {(int(c.ts[i]) - start) / 1e9:>12.6f}"
+        lead = f"{i + 1:>8} {seconds(int(c.ts[i]) - start, 6):>12}"
         if int(c.kind[i]) == PacketKind.OTHER:
             out.append(lead)
             continue
