@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from captures.capture import Capture
+from captures.output.ndjson import node_json, packet_json
 from captures.packet.model import Packet, Row
 from protocols.decoder import View
 from protocols.engine.fields import Field, Spec
+from tui.command.cli import demo
 from tui.main.copying import FORMS, Target, filter_expression
 from tui.terminal import clipboard
 
@@ -74,6 +77,36 @@ def test_a_subtree_is_copied_as_text_and_as_json() -> None:
     made = json.loads(copied("j", PARENT) or "")
     assert made["name"] == "kafka.partition" and made["length"] == 7
     assert [(one["name"], one["value"], one["start"], one["length"]) for one in made["fields"]] == [("zookeeper.path", "/a", 3, 2), ("kafka.error", 19, 1, 2)]
+
+
+def test_a_copied_node_is_the_node_of_the_json_output() -> None:
+    capture = Capture(demo())
+    capture.index()
+    form = next(form for form in FORMS if form.letter == "j")
+    for index in (3, 5, 20):
+        packet = capture.packet(index)
+        exported = json.loads(packet_json(packet, {}))["layers"]
+        pairs = list(zip(packet.layers, exported, strict=True))
+        assert pairs[-1][1]["name"] == "zookeeper"
+        while pairs:
+            field, node = pairs.pop()
+            text = form.make(Target(packet, field)) or ""
+            assert json.loads(text) == node
+            assert text.encode() == json.dumps(json.loads(text), ensure_ascii=False, indent=2).encode()
+            pairs += zip(field.fields, node["fields"], strict=True)
+
+
+def test_copied_json_is_readable_whatever_its_texts_hold() -> None:
+    text = copied("j", Field(PATH, '\\", {[]}: \x9b\n', 3, 2)) or ""
+    assert json.loads(text)["value"] == '\\", {[]}: \x9b\n'
+    assert [line.strip().partition(":")[0] for line in text.splitlines()] == [
+        "{", '"name"', '"label"', '"value"', '"text"', '"view"', '"start"', '"length"', '"fields"', "}"]
+    assert "\x9b" not in text
+
+
+def test_a_tree_too_large_to_copy_is_cut_and_is_still_json() -> None:
+    made = json.loads(node_json(Field(GROUP, None, 0, 9, 0, [Field(PATH, str(number), 0, 1) for number in range(100)]), 10))
+    assert [one["value"] for one in made["fields"]] == [str(number) for number in range(9)]
 
 
 def test_without_a_field_the_bytes_are_the_frame() -> None:

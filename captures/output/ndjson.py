@@ -1,4 +1,4 @@
-"""Packets as JSON: one object a line (`-T ndjson`), or all of them in one array (`-T json`).
+"""Packets as JSON: one object a line (`-T ndjson`), or all of them in one array (`-T json`); and one field with all below, as `yj` copies it.
 
 Nodes are written straight from the tree with a stack of their own: depth costs nothing, and what is the same for every field of a
 spec is written once and kept. Characters that could steer a terminal, and lone surrogates, leave as `\\uXXXX`.
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from json.encoder import encode_basestring
 from typing import Any
@@ -16,11 +17,13 @@ from captures.packet.model import Packet
 from protocols.engine.fields import Field, Spec, seconds
 from protocols.engine.printable import UNPRINTABLE
 
-__all__ = ["Heads", "json_array", "ndjson", "packet_json"]
+__all__ = ["Heads", "indented", "json_array", "ndjson", "node_json", "packet_json"]
 
 quoted: Callable[[str], str] = encode_basestring
 Heads = dict[Spec, str]
 """What stands before the value, the same for every field of a spec."""
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\[\]|[\[\]{},:]|[^\[\]{},:"]+')
+"""A piece of JSON without blanks: a string, an empty array, a mark, a number or a word."""
 
 
 def ndjson(capture: Capture, chosen: Iterable[int], with_bytes: bool = False) -> Iterator[str]:
@@ -52,7 +55,37 @@ def packet_json(packet: Packet, heads: Heads, with_bytes: bool = False) -> str:
     ]
     _nodes(packet.layers, out, heads)
     out.append("}")
-    text = "".join(out)
+    return _safe("".join(out))
+
+
+def node_json(field: Field, most: int = sys.maxsize) -> str:
+    """A field with all below as the same object that `packet_json` gives for it; about `most` fields of it, the rest left out."""
+    out: list[str] = []
+    _nodes([field], out, {}, 2 * most)
+    return _safe("".join(out)[1:-1])
+
+
+def indented(text: str) -> str:
+    """JSON without blanks, made readable: two blanks a level, a line a key or element. It is still the same JSON."""
+    out: list[str] = []
+    line = "\n"
+    for token in TOKEN.findall(text):
+        if token in "{[":
+            line += "  "
+            out += (token, line)
+        elif token in "}]":
+            line = line[:-2]
+            out += (line, token)
+        else:
+            out.append(token)
+            if token == ",":
+                out.append(line)
+            elif token == ":":
+                out.append(" ")
+    return "".join(out)
+
+
+def _safe(text: str) -> str:
     return text if text.isascii() and "\x7f" not in text else UNPRINTABLE.sub(_escape, text)
 
 
@@ -60,14 +93,14 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
-def _nodes(layers: Sequence[Field], out: list[str], heads: Heads) -> None:
-    """Append the array of `layers` with everything below."""
+def _nodes(layers: Sequence[Field], out: list[str], heads: Heads, most: int = sys.maxsize) -> None:
+    """Append the array of `layers` with everything below, until `out` has `most` pieces: two a field."""
     put = out.append
     put("[")
     stack: list[Iterator[Field]] = [iter(layers)]
     first = True
     while stack:
-        one = next(stack[-1], None)
+        one = next(stack[-1], None) if len(out) < most else None
         if one is None:
             stack.pop()
             put("]}" if stack else "]")

@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from captures.output.hexdump import hex_lines
+from captures.output.ndjson import indented, node_json
 from captures.packet.model import Packet
 from protocols.engine.fields import Field, seconds
 
@@ -89,24 +88,6 @@ def subtree(field: Field) -> Iterator[str]:
         yield "    " * depth + one.text
 
 
-def as_json(field: Field) -> dict[str, Any]:
-    """The field and all below: name, label, value (bytes in hex), shown text, bytes and view; children under `fields`."""
-    top: dict[str, Any] = {}
-    levels: list[dict[str, Any]] = [top]
-    for depth, one in _walk([field]):
-        value = one.value
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            value = bytes(value).hex()
-        elif not isinstance(value, (str, int, float, bool, type(None))):
-            value = one.spec.shown(value)
-        node = {"name": one.name, "label": one.label, "value": value, "shown": one.text, "start": one.start, "length": one.length, "view": one.view}
-        del levels[depth + 1:]
-        levels[depth].setdefault("fields", []).append(node)
-        levels.append(node)
-    made: dict[str, Any] = top["fields"][0]
-    return made
-
-
 def _walk(fields: Sequence[Field]) -> Iterator[tuple[int, Field]]:
     stack = [(0, field) for field in reversed(fields)]
     count = 0
@@ -148,7 +129,7 @@ FORMS = (
     Form("f", "filter expression", _of_field(filter_expression)),
     Form("n", "field name", _of_field(lambda field: field.name)),
     Form("t", "subtree as text", _of_field(lambda field: "\n".join(subtree(field)))),
-    Form("j", "subtree as JSON", _of_field(lambda field: json.dumps(as_json(field), ensure_ascii=False, indent=2))),
+    Form("j", "subtree as JSON", _of_field(lambda field: indented(node_json(field, MOST_FIELDS)))),
     Form("x", "bytes as hex", _of_bytes(bytes.hex)),
     Form("h", "bytes as hex dump", _of_bytes(hex_dump)),
     Form("b", "bytes as base64", _of_bytes(lambda data: base64.b64encode(data).decode())),
