@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,13 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_fork_leaves_the_filter_of_warnings_as_it_was(process: FilterPool, names: Names) -> None:
+    warnings.filterwarnings("ignore", "another thread's")
+    before = list(warnings.filters)
+    assert found(process, names, DECODING) and process.pids
+    assert warnings.filters == before
 
 
 # what is found
@@ -352,7 +360,7 @@ def test_steps_before_a_fault_are_handed_over() -> None:
 
     told: list[Any] = []
     posted: queue.Queue[Callable[[], None]] = queue.Queue()
-    worker = Worker(posted.put)
+    worker = Worker(posted.put, "filter")
     worker.stream("filter", steps(), told.append, lambda: told.append("end"), told.append)
     posted.get(timeout=5)()
     assert told == [[1, 2], "no further"] and not worker.busy("filter")

@@ -56,9 +56,9 @@ class ProtoviewApp(App[int], inherit_bindings=False):
             self.theme = "textual-dark" if truecolor and not monochrome else "ansi-dark"
         self.set_class(monochrome, "-monochrome")
         self.capture = capture
-        self.worker = Worker(self._post)
+        self.worker = Worker(self._post, "dissector")
         self.stop_index = threading.Event()
-        self.searcher = Worker(self._post)
+        self.searcher = Worker(self._post, "searcher")
         self.main = MainScreen(capture, self.worker, self.searcher, start)
         self._ticker: Timer | None = None
         self._indexer = threading.Thread(target=self._index, name="index", daemon=True)

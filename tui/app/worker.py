@@ -74,10 +74,10 @@ class Stream(Generic[Result]):
 
 
 class Worker:
-    """`post` takes a callable into the event loop's thread."""
+    """`post` takes a callable into the event loop's thread; `name` is that of the worker's own thread."""
 
-    def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
-        self._post = post
+    def __init__(self, post: Callable[[Callable[[], None]], None], name: str) -> None:
+        self._post, self._name = post, name
         self._wake = threading.Condition()
         self._waiting: dict[str, Job] = {}
         self._newest: dict[str, Job] = {}
@@ -134,7 +134,7 @@ class Worker:
         with self._wake:
             self._waiting[job.kind] = self._newest[job.kind] = job
             if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="dissector", daemon=True)
+                self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
                 self._thread.start()
             self._wake.notify()
 

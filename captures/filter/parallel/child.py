@@ -13,7 +13,9 @@ import select
 import signal
 import struct
 import warnings
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, cast
 
 from captures.capture import Capture
 from captures.file.errors import CaptureError
@@ -43,11 +45,8 @@ def forked(capture: Capture, names: Names, nice: int) -> tuple[int, int, int] | 
     theirs, requests = os.pipe()
     answers, out = os.pipe()
     parent = os.getpid()
-    # Python 3.12 and later warn of locks that other threads hold at a fork: those that the child takes are held here. For good, since taking a filter
-    # of warnings back may cross with another thread's that does the same.
-    warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
     try:
-        with capture.frozen():
+        with _unwarned(), capture.frozen():
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())    # a handler of the parent's must not run in the child
             try:
                 pid = os.fork()
@@ -64,6 +63,21 @@ def forked(capture: Capture, names: Names, nice: int) -> tuple[int, int, int] | 
         os.close(theirs)
         os.close(out)
     return pid, requests, answers
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Python 3.12 and later warn of locks that other threads may hold at a fork; those that the child takes are held here. Only one entry is added and taken
+    out again: `warnings.catch_warnings` puts back the whole list, and so would undo or keep for good what another thread does to it meanwhile."""
+    before = list(warnings.filters)
+    warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
+    added = [one for one in warnings.filters if one not in before]
+    try:
+        yield
+    finally:
+        for one in added:
+            with suppress(ValueError):      # gone with another thread's list
+                cast("list[Any]", warnings.filters).remove(one)
 
 
 def _live(server: Server, parent: int, mask: set[Any], nice: int) -> NoReturn:
