@@ -15,6 +15,7 @@ from zookeeper_wire import uncovered
 from captures.file.opening import open_source
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
+from captures.stream.pair import tcp_pair
 from protocols.decoder import Kind, Status
 from protocols.dns.decoder import DNS
 from protocols.engine.fields import Field, plain, walk
@@ -79,7 +80,7 @@ def test_over_tcp_every_query_has_its_answer(file: Path) -> None:
     index.run()
     pairs = 0
     for stream in range(len(index.tcp)):
-        conversation = Conversation(index, stream, [DNS()])
+        conversation = Conversation(tcp_pair(index, stream), [DNS()])
         assert conversation.decoder is not None
         assert conversation.decoder.name == "dns"
         for pdu in conversation.pdus:

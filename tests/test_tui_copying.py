@@ -81,7 +81,7 @@ def test_a_subtree_is_copied_as_text_and_as_json() -> None:
 
 def test_a_copied_node_is_the_node_of_the_json_output() -> None:
     capture = Capture(demo())
-    capture.index()
+    capture.read_index()
     form = next(form for form in FORMS if form.letter == "j")
     for index in (3, 5, 20):
         packet = capture.packet(index)
