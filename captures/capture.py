@@ -24,6 +24,7 @@ from captures.file.opening import open_source
 from captures.index.columns import Columns, PacketKind
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
+from captures.messages.facts import Facts, FactsPending
 from captures.packet import packets, rows
 from captures.packet.model import Packet, Row, Stream
 from captures.stream.follow import Follow
@@ -66,6 +67,8 @@ class Capture:
         self._streams: OrderedDict[Stream, StreamState] = OrderedDict()
         self._kept = 0
         self._lock = threading.RLock()
+        self._decodings = 0
+        self._facts = Facts(self._conversations, lambda: (self.complete, self._decodings))
         self._loaded = threading.Event()
 
     @property
@@ -114,6 +117,7 @@ class Capture:
     def frozen(self) -> Iterator[None]:
         """Nothing of the capture changes meanwhile: no other thread is in the middle of reading. For forking."""
         with ExitStack() as held:
+            held.enter_context(self._facts.frozen())
             held.enter_context(self._lock)
             held.enter_context(self.index.frozen())
             yield
@@ -136,7 +140,13 @@ class Capture:
         facts = state.analysis.facts(i) if state.analysis is not None else None
         syn = kind == PacketKind.TCP and int(self.index.columns.flags[i]) & 2
         row = self._dissected_row(i, state) if syn or fragmented else rows.transport_row(self.index, i, facts)
-        return rows.message_row(row, state.conversation)
+        if not ready_only:
+            return rows.message_row(row, state.conversation)
+        try:
+            with self._facts.ready_only():
+                return rows.message_row(row, state.conversation)
+        except FactsPending:
+            return row._replace(pending=True)
 
     def cold_row(self, index: int) -> Row:
         """A line from the columns alone, which needs neither decoders nor dissectors; `pending`, for a better one follows."""
@@ -151,7 +161,14 @@ class Capture:
         i = self._checked(index)
         state = self._state(i, ready_only) if self._has_messages(i) else None
         below = self._lower(i, state)
-        return packets.assemble(self.index, i, self.row(i, ready_only), below, state.conversation if state else None)
+        row, conversation = self.row(i, ready_only), state.conversation if state else None
+        if not ready_only:
+            return packets.assemble(self.index, i, row, below, conversation)
+        try:
+            with self._facts.ready_only():
+                return packets.assemble(self.index, i, row, below, conversation)
+        except FactsPending:
+            return packets.assemble(self.index, i, row, below, None)
 
     def lower(self, index: int, alone: bool = False) -> Lower:
         """The layers below the application; `alone` leaves out what only the packet's stream tells, and does not read the stream."""
@@ -238,6 +255,7 @@ class Capture:
         decoder = self.registry.get(protocol)
         with self._lock:
             self._forced[transport, port] = decoder
+            self._decodings += 1
             self._streams.clear()
             self._kept = 0
 
@@ -256,6 +274,12 @@ class Capture:
         finally:
             self._lock.release()
         return True
+
+    def _conversations(self) -> Iterator[Conversation]:
+        """All streams that may carry messages."""
+        for transport in ("tcp", "udp"):
+            for number in range(self.streams(transport)):
+                yield self.conversation(number, transport)
 
     @property
     def loaded(self) -> bool:
@@ -322,7 +346,7 @@ class Capture:
             ports = [port for _, port in table.ends(stream.number)]
             forced = {transport: decoder for (transport, port), decoder in self._forced.items() if port in ports}
             pair = (tcp_pair if stream.transport == "tcp" else udp_pair)(self.index, stream.number)
-            conversation = Conversation(pair, self.load(), forced)
+            conversation = Conversation(pair, self.load(), forced, self._facts)
             state = StreamState(TcpAnalysis(self.index, stream.number) if stream.transport == "tcp" else None, conversation, count, seen)
             old = self._streams.pop(stream, None)
             self._streams[stream] = state

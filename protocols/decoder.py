@@ -169,12 +169,18 @@ class MessageBytes:
     from_client: bool
     view: int = 0
     find_peer: Callable[[], MessageBytes | None] = lambda: None
+    find_facts: Callable[[], Any] = lambda: None
     views: list[View] = field(default_factory=list)
     first_view: int = 1
 
     @property
     def peer(self) -> MessageBytes | None:
         return self.find_peer()
+
+    @property
+    def facts(self) -> Any:
+        """What the capture teaches (`Decoder.new_facts`), complete; None where nobody gathered it."""
+        return self.find_facts()
 
     @property
     def complete(self) -> bool:
@@ -317,9 +323,26 @@ class Decoder:
         searched for a text."""
         return frozenset()
 
-    def elsewhere(self) -> Sequence[bytes]:
+    def elsewhere(self, heads: MessageHeads | None, facts: Callable[[], Any]) -> Sequence[bytes]:
         """What a message holds one of, of which a field of `verbatim` may have values that are not in these bytes (but in compressed ones)."""
         return ()
+
+    def new_facts(self) -> Any:
+        """What one capture teaches beyond its single connections (the names of ids, say): an object to be filled by `learn`. Once every message that
+        `teaches` was taken in, it changes no more; `describe`, `dissect` and the readers find it in `MessageBytes.facts`. None: nothing."""
+        return None
+
+    def teaches(self, message: MessageBytes) -> bool:
+        """Whether a message tells something for `learn`. Cheap: it is asked of every message, unless `teaching` answers for all."""
+        return False
+
+    def teaching(self, heads: MessageHeads, peer: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """The rows of the messages that `teaches` would name, for many messages by their first bytes; None: ask one by one."""
+        return None
+
+    def learn(self, message: MessageBytes, facts: Any) -> None:
+        """Take in what a message tells. Messages come in the order of streams and in these in order of completion, so that the same capture
+        always gives the same facts."""
 
     def describe(self, message: MessageBytes) -> Summary:
         """The words for a message. A response's operation and target may be left to its request."""
@@ -334,6 +357,6 @@ class Decoder:
         The lines that they make in the tree are not asked for."""
         return self.dissect(message)
 
-    def skims(self, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64]) -> Skims | None:
+    def skims(self, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64], facts: Callable[[], Any]) -> Skims | None:
         """How the values of fields are read out of many messages; None: ask `skim` for each. `peer` as for `known`."""
         return None

@@ -17,11 +17,13 @@ import google_crc32c
 from captures.file.opening import open_source
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
+from captures.messages.facts import Facts
 from captures.stream.pair import tcp_pair
 from protocols import kafka
 from protocols.decoder import Kind, MessageBytes, Side
 from protocols.engine.fields import Field
 from protocols.kafka.decoder import Kafka
+from protocols.kafka.topics import Topics
 
 KAFKA = Kafka()
 SCHEMA = Path(kafka.__file__).parent / "schema.txt"
@@ -65,17 +67,18 @@ def response_frame(body: bytes, correlation: int = 7, header: int = 0) -> bytes:
     return framed(struct.pack(">i", correlation) + b"\0" * header + body)
 
 
-def message(data: bytes, from_client: bool = True, peer: MessageBytes | None = None, session: Any = None, have: int | None = None) -> MessageBytes:
-    """A frame as a message; `have` bytes of it when it is cut."""
+def message(data: bytes, from_client: bool = True, peer: MessageBytes | None = None, session: Any = None, have: int | None = None,
+            topics: Topics | None = None) -> MessageBytes:
+    """A frame as a message; `have` bytes of it when it is cut; `topics` is what its capture teaches."""
     have = len(data) if have is None else have
     side = Side(from_client, True, data[:4096], b"")
     header = KAFKA.header(data[:have], 0, have, side, session or KAFKA.session())
-    return MessageBytes(data[:have], 0, have, len(data), header, from_client, find_peer=lambda: peer)
+    return MessageBytes(data[:have], 0, have, len(data), header, from_client, find_peer=lambda: peer, find_facts=lambda: topics)
 
 
-def exchange(request: bytes, response: bytes) -> tuple[MessageBytes, MessageBytes]:
-    asked = message(request)
-    answered = message(response, False, asked)
+def exchange(request: bytes, response: bytes, topics: Topics | None = None) -> tuple[MessageBytes, MessageBytes]:
+    asked = message(request, topics=topics)
+    answered = message(response, False, asked, topics=topics)
     return asked, answered
 
 
@@ -280,7 +283,10 @@ def truth(name: str) -> dict[str, Any]:
 def conversations_of(file: Path) -> list[Conversation]:
     index = Index(open_source(file))
     index.run()
-    return [Conversation(tcp_pair(index, stream), [KAFKA]) for stream in range(len(index.tcp))]
+    made: list[Conversation] = []
+    facts = Facts(lambda: made)
+    made += (Conversation(tcp_pair(index, stream), [KAFKA], facts=facts) for stream in range(len(index.tcp)))
+    return made
 
 
 @cache

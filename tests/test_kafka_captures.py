@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_a_recording_from_the_middle_is_read_too() -> None:
 
 # records
 
+@cache
+def told_ids() -> dict[str, str]:
+    """The names of topic ids: from every struct, in an answer of any recording, that has a name and an id."""
+    found: dict[str, str] = {}
+    for recording in NAMES:
+        for _, one in messages(recording):
+            if one.peer is not None and not one.from_client and one.peer.header.op.split()[0] in ("Metadata", "CreateTopics", "DescribeTopicPartitions"):
+                for node in walk(KAFKA.dissect(one)):
+                    names = {child.name: child.value for child in node.fields} if node.spec.type == "none" else {}
+                    if names.get("kafka.topic_name") and names.get("kafka.topic_id"):
+                        found[names["kafka.topic_id"]] = names["kafka.topic_name"]
+    return found
+
+
 def records_of(tree: list[Field]) -> list[tuple[str, int, list[Field]]]:
     """(topic, partition, fields) of every record in a tree, control records left out."""
     found: list[tuple[str, int, list[Field]]] = []
@@ -93,8 +108,7 @@ def records_of(tree: list[Field]) -> list[tuple[str, int, list[Field]]]:
         if one.name == "kafka.topic_name":
             topic = one.value
         elif one.name == "kafka.topic_id":
-            from protocols.kafka.values import topic_of
-            topic = topic_of(one.value) or one.value
+            topic = told_ids().get(one.value, one.value)
         elif one.name == "kafka.partition_id":
             partition = one.value
         if one.name == "kafka.batch":

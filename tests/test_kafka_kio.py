@@ -14,7 +14,7 @@ import pytest
 from kafka_wire import KAFKA, batch, exchange, record, request_frame, response_frame, uncovered, walk
 
 from protocols.kafka import schema
-from protocols.kafka.values import topic_id
+from protocols.kafka.topics import topic_id
 
 index = pytest.importorskip("kio.index")
 serial = pytest.importorskip("kio.serial")

@@ -16,7 +16,7 @@ from kafka_wire import KAFKA, batch, exchange, message, named, produce, record, 
 
 from protocols.engine.fields import Field
 from protocols.kafka.compression import CodecError, decompress, limit_for
-from protocols.kafka.values import METADATA_TOPIC, learn_topic, topic_of
+from protocols.kafka.topics import KNOWN_IDS, Topics
 
 
 def xerial(data: bytes, block: int = 32) -> bytes:
@@ -309,17 +309,20 @@ def test_bytes_of_no_known_group_protocol_stay_bytes() -> None:
 
 
 def test_a_topic_id_is_shown_with_the_name_that_an_answer_gave() -> None:
-    learn_topic("AAAAAAAAAAAAAAAAAAAAZw", "named-topic")
+    topics = Topics()
+    topics.learn("AAAAAAAAAAAAAAAAAAAAZw", "named-topic")
     identity = bytes(15) + b"\x67"
     body = b"\0" + struct.pack(">hi", -1, 1000) + b"\2" + identity + b"\2" + struct.pack(">i", 0) + b"\1\0\0\0"
-    asked = message(request_frame(0, 13, body, header=2))
+    asked = message(request_frame(0, 13, body, header=2), topics=topics)
     assert KAFKA.describe(asked).target == "named-topic-0"
     assert any("named-topic" in field.text for field in walk(KAFKA.dissect(asked)) if field.name == "kafka.topic_id")
 
 
 def test_no_answer_gives_the_metadata_log_another_name() -> None:
-    learn_topic(METADATA_TOPIC, "renamed")
-    assert topic_of(METADATA_TOPIC) == "__cluster_metadata"
+    topics = Topics()
+    (metadata_log,) = KNOWN_IDS
+    topics.learn(metadata_log, "renamed")
+    assert topics.names[metadata_log] == "__cluster_metadata"
 
 
 def test_an_answer_with_names_and_ids_tells_every_topic_once() -> None:

@@ -14,7 +14,7 @@ from kafka_wire import KAFKA, batch, capture_names, conversations, exchange, mes
 from protocols.decoder import MessageBytes, Skims
 from protocols.engine.fields import Field, walk
 from protocols.kafka import frames
-from protocols.kafka.values import topic_id, topic_of
+from protocols.kafka.topics import Topics, topic_id
 from protocols.message_heads import MessageHeads
 
 REQUESTS = [one for one in notations() if one.kind == "q"]
@@ -204,14 +204,15 @@ def test_a_fetch_that_names_such_a_topic_by_its_id_is_opened_too() -> None:
     body = struct.pack(">i", 0) + b"\1\0" + struct.pack(">i", -1) + topics + bytes(4) + b"\0"
     _, answer = exchange(request_frame(3, 10, b"\1\0\0\0\0", header=2), response_frame(body, header=1))
     assert answer.length > 4096
-    assert not topic_of(topic_id(identity))
-    assert values(answer, "kafka.throttle_time") == [0]
-    assert topic_of(topic_id(identity)) == INTERNAL.decode()
+    topics = Topics()
+    assert KAFKA.teaches(answer)
+    KAFKA.learn(answer, topics)
+    assert topics.names[topic_id(identity)] == INTERNAL.decode()
     # Fetch, version 13: one partition of this topic with a batch
     records = offsets_batch()
     partition = struct.pack(">ihqqq", 5, 0, 1, 1, 0) + b"\0" + struct.pack(">i", -1) + skim_length(len(records) + 1) + records + b"\0"
     body = struct.pack(">ihi", 0, 0, 0) + b"\2" + identity + b"\2" + partition + b"\0" + b"\0"
-    _, fetched = exchange(request_frame(1, 13, b"", header=2), response_frame(body, header=1))
+    _, fetched = exchange(request_frame(1, 13, b"", header=2), response_frame(body, header=1), topics)
     assert values(fetched, "kafka.partition_id") == [5, 77]
 
 
@@ -230,7 +231,7 @@ def heads_of(asked: MessageBytes, answered: MessageBytes) -> tuple[MessageHeads,
 def test_what_a_message_cannot_hold_is_known_from_its_api_and_version() -> None:
     def told(version: int, name: str) -> list[int]:
         heads, peer = heads_of(*exchange(request_frame(1, version, b""), response_frame(b"")))
-        return [int(one) for one in KAFKA.skims((name,), heads, peer).reader]
+        return [int(one) for one in KAFKA.skims((name,), heads, peer, Topics).reader]
 
     none, tree = Skims.NONE, Skims.TREE
     assert told(6, "kafka.error") == [none, 0]
@@ -240,14 +241,14 @@ def test_what_a_message_cannot_hold_is_known_from_its_api_and_version() -> None:
     assert told(6, "_ws.malformed") == [tree, tree]
     assert told(6, "kafka.long_poll") == [tree, none]
     heads, _ = heads_of(*exchange(request_frame(1, 6, b""), response_frame(b"")))
-    assert KAFKA.skims(("kafka.error",), heads, np.array([-1, -1])).reader.tolist() == [none, tree], "a response without its request"
+    assert KAFKA.skims(("kafka.error",), heads, np.array([-1, -1]), Topics).reader.tolist() == [none, tree], "a response without its request"
     heads.have[0] = 8
-    assert KAFKA.skims(("kafka.error",), heads, np.array([1, 0])).reader.tolist() == [tree, tree], "a request whose header is cut off"
+    assert KAFKA.skims(("kafka.error",), heads, np.array([1, 0]), Topics).reader.tolist() == [tree, tree], "a request whose header is cut off"
 
 
 def compared(names: tuple[str, ...], heads: MessageHeads, peer: np.ndarray, rows: Sequence[MessageBytes]) -> int:
     """How many of the messages were skimmed; what they gave is what their trees have."""
-    skims, count = KAFKA.skims(names, heads, peer), 0
+    skims, count = KAFKA.skims(names, heads, peer, rows[0].find_facts), 0
     for number, one in zip(skims.reader.tolist(), rows, strict=True):
         if number == Skims.TREE:
             continue

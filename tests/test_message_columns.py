@@ -160,4 +160,4 @@ def test_text_that_is_said_to_be_verbatim_stands_in_the_bytes_of_its_message(nam
             data = conversation.data(pdu) + (conversation.data(pdu.peer) if pdu.peer is not None else b"")
             for one in walk(decoder.dissect(conversation.message(pdu))):
                 if one.name in verbatim and one.value and "\ufffd" not in one.value:
-                    assert one.value.encode() in data or any(other in data for other in decoder.elsewhere()), one
+                    assert one.value.encode() in data or any(other in data for other in conversation.elsewhere()), one

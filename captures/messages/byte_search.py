@@ -59,7 +59,7 @@ class ByteSearch:
                 found.searched.add(number)
                 for layer in self.capture.conversation(number).layers():
                     if layer.decoder is not None and layer.decoder.name == protocol:
-                        packet = _search(layer, (*needles, *layer.decoder.elsewhere()))
+                        packet = _search(layer, (*needles, *layer.elsewhere()))
                         found.holds[packet[packet < len(found.holds)]] = True
         out = np.ones(len(packets), np.bool_)
         known = (packets < len(found.holds)) & (c.kind[packets] == PacketKind.TCP)

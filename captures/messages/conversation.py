@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captures.messages.carried import carried_pairs
+from captures.messages.facts import Facts
 from captures.messages.framing import Cut, Window, cut
 from captures.messages.messages import MessageRow, Messages
 from captures.messages.pairing import Keys, pair
@@ -52,15 +53,18 @@ class Hole:
 
 
 class Conversation:
-    """The messages of `pair`. `forced` names the decoder by transport where the user has said it. Without a decoder there are no messages and no holes."""
+    """The messages of `pair`. `forced` names the decoder by transport where the user has said it; `facts` are the capture's (without: what this
+    conversation alone teaches). Without a decoder there are no messages and no holes."""
 
-    def __init__(self, pair: StreamPair, decoders: Sequence[Decoder], forced: Mapping[str, Decoder] | None = None) -> None:
+    def __init__(self, pair: StreamPair, decoders: Sequence[Decoder], forced: Mapping[str, Decoder] | None = None, facts: Facts | None = None) -> None:
         self.pair = pair
         self.index = pair.index
         self.stream = pair.stream
         self.directions = pair.directions
         self._decoders = decoders
         self._forced = forced or {}
+        self._facts = facts or Facts(lambda: (self,))
+        self._generation = 0
         self.decoder: Decoder | None = None
         self.match: Match | None = None
         self.pdus: Sequence[MessageRow] = []
@@ -220,7 +224,7 @@ class Conversation:
         if self.decoder is None or self.pair.depth >= DEEPEST:
             return []
         pairs = carried_pairs(self.pair, self.decoder, self.messages or (), self.message, self._handed_on, self._framing_state)
-        made = (Conversation(pair, self._decoders, self._forced) for pair in pairs)
+        made = (Conversation(pair, self._decoders, self._forced, self._facts) for pair in pairs)
         return [one for one in made if one.decoder is not None]
 
     def layers(self) -> Iterator[Conversation]:
@@ -296,7 +300,33 @@ class Conversation:
             if not peer:
                 peer.append(self.message(pdu.peer) if pdu.peer is not None else None)
             return peer[0]
-        return MessageBytes(self.data(pdu), 0, pdu.have, pdu.length, pdu.header, pdu.from_client, find_peer=find_peer)
+        return MessageBytes(self.data(pdu), 0, pdu.have, pdu.length, pdu.header, pdu.from_client, find_peer=find_peer, find_facts=self.find_facts)
+
+    # facts
+
+    def find_facts(self) -> object:
+        """What the capture teaches for this conversation's protocol."""
+        return self._facts.of(self.decoder) if self.decoder is not None else None
+
+    def teach(self, facts: object) -> None:
+        """Have the decoder take in what the messages of this conversation tell."""
+        decoder, messages = self.decoder, self.messages
+        if decoder is None or messages is None:
+            return
+        try:
+            rows = decoder.teaching(messages.heads, messages.peer) if messages.heads is not None else None
+            for one in messages if rows is None else (messages[row] for row in rows.tolist()):
+                message = self.message(one)
+                if rows is not None or decoder.teaches(message):
+                    decoder.learn(message, facts)
+        except Exception:  # a decoder's own mistake: what it learned before stays
+            return
+
+    def elsewhere(self) -> Sequence[bytes]:
+        """`Decoder.elsewhere` for this conversation."""
+        if self.decoder is None:
+            return ()
+        return self.decoder.elsewhere(self.messages.heads if self.messages is not None else None, self.find_facts)
 
     def rrt(self, pdu: MessageRow) -> int | None:
         """Nanoseconds from the packet with the request's last byte to the packet with the (first) response's first byte; None without a pair.
@@ -350,6 +380,10 @@ class Conversation:
 
     def _described(self, pdu: MessageRow) -> Summary:
         """What the decoder says of a message; kept for the messages asked about last."""
+        generation = self._facts.generation
+        if generation != self._generation:
+            self._summaries.clear()
+            self._generation = generation
         words = self._summaries.get(pdu.row)
         if words is None:
             words = self._describe(pdu)

@@ -80,7 +80,7 @@ class Skimming:
             assert conversation.messages is not None and conversation.decoder is not None
             heads, peer, skims = conversation.messages.heads, conversation.messages.peer, None
             try:
-                skims = conversation.decoder.skims(names, heads, peer) if heads is not None else None
+                skims = conversation.decoder.skims(names, heads, peer, conversation.find_facts) if heads is not None else None
             except Exception:  # a decoder's own mistake: the reader finds out message by message
                 skims = None
             self._skims[number] = skims

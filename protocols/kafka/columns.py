@@ -57,6 +57,11 @@ def requests(heads: MessageHeads) -> int:
     return heads.accepted(good, is_request)
 
 
+FETCH, BY_ID = 1, 13
+SHARING = (78, 79)
+"""ShareFetch and ShareAcknowledge."""
+
+
 def responses(heads: MessageHeads, expected: Expected) -> int:
     """How many of the first messages are responses to requests like those of the opening."""
     body, correlation = heads.number(0, ">i4"), heads.number(4, ">i4")
@@ -78,16 +83,30 @@ def headers(heads: MessageHeads) -> HeaderColumns | None:
     kind = np.where(client, REQUEST, RESPONSE).astype(np.uint8)
     number = np.where(client, heads.number(8, ">i4"), heads.number(4, ">i4"))
     single = heads.have < np.where(client, 12, 8)
-    for api, first in TEACHERS.items():
-        teaches = client & (key == api) & (version >= first)
-        if teaches.any():
-            single |= teaches | (~client & np.isin(number, number[teaches]))
     produce = np.flatnonzero(client & (key == PRODUCE) & ~single)
     if len(produce):
         unanswered, unclear = _acks(heads, produce, version[produce])
         kind[produce[unanswered]] = ONEWAY
         single[produce[unclear]] = True
     return HeaderColumns(kind, number, np.ones(len(heads), np.bool_), np.flatnonzero(single))
+
+
+def teaching(heads: MessageHeads, peer: Ints) -> Ints:
+    """The rows of the answers that name topic ids."""
+    key, version = heads.number(4, ">i2"), heads.number(6, ">i2")
+    asks = np.zeros(len(heads), np.bool_)
+    for api, first in TEACHERS.items():
+        asks |= heads.client & (heads.have >= 8) & (key == api) & (version >= first)
+    answers = peer[asks]
+    return np.sort(answers[answers >= 0])
+
+
+def any_by_id(heads: MessageHeads) -> bool:
+    """Whether a request may name a topic whose records it carries or asks for by its id alone (KIP-516: Produce and Fetch from version 13 on, all of
+    the share groups')."""
+    key, version = heads.number(4, ">i2"), heads.number(6, ">i2")
+    by_id = ((key <= FETCH) & (version >= BY_ID)) | np.isin(key, SHARING)
+    return bool((heads.client & by_id).any())
 
 
 def _acks(heads: MessageHeads, rows: Ints, version: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -6,7 +6,7 @@ its request. Between SaslHandshake v0 and the next proper request, frames are ba
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -17,7 +17,7 @@ from protocols.engine.fields import Field, Spec
 from protocols.kafka import batches, columns, describe, frames, internal, names, reader, recognise, sasl, schema, single, skim
 from protocols.kafka.frames import TEACHERS, TOKEN, Api
 from protocols.kafka.recognise import accepts as starts_message
-from protocols.kafka.values import INTERNAL, internal_ids
+from protocols.kafka.topics import INTERNAL, Topics
 from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 
 __all__ = ["Kafka"]
@@ -26,17 +26,14 @@ REQUEST = struct.Struct(">hhi")
 CORRELATION = struct.Struct(">i")
 PRODUCE, SASL_HANDSHAKE = 0, 17
 ASKED, ANSWERED = Kind.REQUEST, Kind.RESPONSE
-OPEN_MOST = 1000
 
 
 class Session:
-    """Whether bare SASL tokens may come, how many each side has sent, and the correlation id of the handshake. `asked` holds the open
-    requests whose answers name topic ids."""
+    """Whether bare SASL tokens may come, how many each side has sent, and the correlation id of the handshake."""
 
-    __slots__ = ("asked", "bare", "handshake", "tokens")
+    __slots__ = ("bare", "handshake", "tokens")
 
     def __init__(self) -> None:
-        self.asked: dict[int, Api] = {}
         self.bare = False
         self.handshake: int | None = None
         self.tokens = [0, 0]
@@ -117,8 +114,6 @@ class Kafka(Decoder):
             if end - start < 8:
                 return Header(ANSWERED)
             (correlation,) = CORRELATION.unpack_from(data, start + 4)
-            if session.asked and (asked := session.asked.pop(correlation, None)):
-                frames.learn_from(data, start, min(end, len(data)), asked)
             return Header(ANSWERED, correlation)
         if end - start < 12:
             return Header(ASKED)
@@ -128,8 +123,6 @@ class Kafka(Decoder):
             return Header(Kind.ONEWAY, correlation, op, api)
         if key == SASL_HANDSHAKE and version == 0:
             session.bare, session.handshake = True, correlation
-        elif key in TEACHERS and version >= TEACHERS[key] and len(session.asked) < OPEN_MOST:
-            session.asked[correlation] = api
         return Header(ASKED, correlation, op, api)
 
     def _is_token(self, data: bytes, start: int, end: int, side: Side, session: Session) -> bool:
@@ -148,9 +141,27 @@ class Kafka(Decoder):
     def verbatim(self) -> frozenset[str]:
         return _verbatim()
 
-    def elsewhere(self) -> Sequence[bytes]:
-        """Batches of internal topics, whose records have the schema's fields, may be compressed; a fetch may name the topic by its id alone."""
-        return (INTERNAL.encode(), *internal_ids)
+    def elsewhere(self, heads: MessageHeads | None, facts: Callable[[], Topics]) -> Sequence[bytes]:
+        """Batches of internal topics, whose records have the schema's fields, may be compressed; newer requests name the topic by its id alone."""
+        if heads is not None and not columns.any_by_id(heads):
+            return (INTERNAL.encode(),)
+        return (INTERNAL.encode(), *facts().internal)
+
+    def new_facts(self) -> Topics:
+        return Topics()
+
+    def teaching(self, heads: MessageHeads, peer: NDArray[np.int64]) -> NDArray[np.int64]:
+        return columns.teaching(heads, peer)
+
+    def teaches(self, message: MessageBytes) -> bool:
+        peer = message.peer if not message.from_client else None
+        api = peer.header.context if peer is not None else None
+        return api is not None and api != TOKEN and api.version >= TEACHERS.get(api.key, schema.LATEST)
+
+    def learn(self, message: MessageBytes, facts: Topics) -> None:
+        peer = message.peer
+        if peer is not None:
+            frames.learn(message.data, message.start, message.end, peer.header.context, facts)
 
     def describe(self, message: MessageBytes) -> Summary:
         return describe.describe(message)
@@ -161,8 +172,8 @@ class Kafka(Decoder):
     def skim(self, message: MessageBytes, names: frozenset[str]) -> Sequence[Field]:
         return skim.skim(message, names)
 
-    def skims(self, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64]) -> Skims:
-        return skim.skims(names, heads, peer)
+    def skims(self, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64], facts: Callable[[], Topics | None]) -> Skims:
+        return skim.skims(names, heads, peer, facts)
 
 
 @cache

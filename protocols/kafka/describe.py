@@ -16,9 +16,10 @@ from protocols.engine.fields import Field
 from protocols.kafka import internal, sasl, schema
 from protocols.kafka.batches import BatchHead, batch_heads, in_words
 from protocols.kafka.errors import NAMES, error_name, error_status
-from protocols.kafka.frames import TOKEN, Api, body_fields, learn
+from protocols.kafka.frames import TOKEN, Api, body_fields
 from protocols.kafka.reader import Scope
-from protocols.kafka.values import CODECS, ENUMS, NO_ID, topic_of
+from protocols.kafka.topics import NO_ID, topic_of
+from protocols.kafka.values import CODECS, ENUMS
 
 __all__ = ["describe", "operation"]
 
@@ -104,6 +105,7 @@ def _collect(fields: Sequence[Field], place: str = "kafka.offset") -> Found:
     found = Found()
     first, places, arrays = found.first, found.places, found.arrays
     topic = unnamed = ""
+    named = False
     for one in fields:
         if one.spec.name in ERRORS:
             found.top = one.value
@@ -125,6 +127,7 @@ def _collect(fields: Sequence[Field], place: str = "kafka.offset") -> Found:
             continue
         if name not in first:
             first[name] = value
+        just_named, named = named, name == "kafka.topic_name"
         if name not in ROLES:
             if name == place and topic and places[-1][1] and places[-1][1][-1][1] is None:
                 places[-1][1][-1][1] = value
@@ -137,6 +140,8 @@ def _collect(fields: Sequence[Field], place: str = "kafka.offset") -> Found:
                 places[-1][1].append([value, None])
         elif value and value != NO_ID:
             by_id = name == "kafka.topic_id"
+            if by_id and just_named and not topic_of(value):
+                continue  # the id of the name just before it
             if not by_id and unnamed and places and places[-1] == [unnamed, []]:
                 places.pop()  # the name of the id just before it
             topic = (topic_of(value) or value) if by_id else value
@@ -216,7 +221,7 @@ def describe(message: MessageBytes) -> Summary:
             return Summary("SASL token", info=f"SASL token {words}")
         return Summary("SASL token", info=f"SASL token ← {words}", status=Status.OK)
     api = context if message.from_client else peer.header.context if peer else None
-    fields = body_fields(message, Scope(embedded=internal.open_embedded) if api is not None and api.key in (JOIN, SYNC) else None)
+    fields = body_fields(message, Scope(embedded=internal.open_embedded if api is not None and api.key in (JOIN, SYNC) else None, topics=message.find_facts))
     ident = next((str(one.value) for one in fields if one.name == "kafka.correlation_id"), "")
     if message.from_client:
         return _request(message, context, fields, ident)
@@ -276,7 +281,6 @@ def _request(message: MessageBytes, api: Api, fields: Sequence[Field], ident: st
 
 
 def _response(message: MessageBytes, api: Api, fields: Sequence[Field], ident: str) -> Summary:
-    learn(fields)
     found = _collect(fields)
     op = operation(api)
     where, topics = _target(found, "known" if api.key in (0, 2, 9) else "")

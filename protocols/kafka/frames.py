@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import struct
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from protocols.decoder import MessageBytes
@@ -18,9 +17,10 @@ from protocols.kafka import batches, internal, sasl, schema
 from protocols.kafka.layouts import reader
 from protocols.kafka.names import LABELS
 from protocols.kafka.reader import Scope, last_end, note
-from protocols.kafka.values import ENUMS, SHOWS, learn_topic
+from protocols.kafka.topics import Topics
+from protocols.kafka.values import ENUMS, SHOWS
 
-__all__ = ["SPECS", "TEACHERS", "TOKEN", "Api", "body_fields", "dissect", "learn", "learn_from", "request_version"]
+__all__ = ["SPECS", "TEACHERS", "TOKEN", "Api", "body_fields", "dissect", "learn", "request_version"]
 
 
 class Api(NamedTuple):
@@ -320,10 +320,8 @@ def dissect(message: MessageBytes) -> list[Field]:
             return _enveloped(source, name, at, end, scope, peer)
         return internal.open_embedded(source, name, at, end)
 
-    scope = Scope(records=batches.read_batches, embedded=opened, add_view=message.add_view, budget=BUDGET)
-    fields = body_fields(message, scope)
-    learn(fields)
-    return fields
+    scope = Scope(records=batches.read_batches, embedded=opened, add_view=message.add_view, budget=BUDGET, topics=message.find_facts)
+    return body_fields(message, scope)
 
 
 def _enveloped(source: Source, name: str, at: int, end: int, scope: Scope, peer: MessageBytes | None) -> list[Field]:
@@ -359,18 +357,13 @@ TEACHERS = {3: 10, 19: 7, 75: 0}
 """APIs whose answers name topic ids, and the first version that does: Metadata, CreateTopics, DescribeTopicPartitions."""
 
 
-def learn_from(data: bytes, start: int, end: int, api: Api) -> None:
-    """Remember the topic ids named in the response `data[start:end]`, as far as it is there."""
-    out: list[Field] = []
+def learn(data: bytes, start: int, end: int, api: Api, topics: Topics) -> None:
+    """Take in the topic ids named in the response `data[start:end]`, as far as it is there."""
+    fields: list[Field] = []
     try:
-        _response_body(Source(data, 0, True), start + 8, end, out, api)
+        _response_body(Source(data, 0, True), start + 8, end, fields, api)
     except Malformed:
         pass
-    learn(out)
-
-
-def learn(fields: Sequence[Field]) -> None:
-    """Remember the topic ids that the fields of an answer name."""
     for array in fields:
         if array.name == "kafka.topics" and isinstance(array._children, list):
             for topic in array._children:
@@ -378,6 +371,6 @@ def learn(fields: Sequence[Field]) -> None:
                     name = next((one.value for one in topic._children if one.name == "kafka.topic_name"), None)
                     identity = next((one.value for one in topic._children if one.name == "kafka.topic_id"), None)
                     if name and identity:
-                        learn_topic(identity, name)
+                        topics.learn(identity, name)
 
 

@@ -47,10 +47,15 @@ CONTROL = {0: "EndTxnMarker", 1: "EndTxnMarker", 2: "LeaderChangeMessage", 3: "S
            6: "VotersRecord"}
 
 
+def _inside(source: Source) -> Scope:
+    """The scope of what is embedded in a message: it may embed more, and topic ids have the same names."""
+    return Scope(embedded=open_embedded, topics=source.context.topics) if source.context is not None else Scope(embedded=open_embedded)
+
+
 def _read(message: Message, version: int, source: Source, at: int, end: int, out: list[Field]) -> None:
     """One layout that has to fill `at` .. `end`; what does not fit is said."""
     try:
-        now = reader(message, version)(Source(source.data, source.view, False, Scope(embedded=open_embedded)), at, end, out)
+        now = reader(message, version)(Source(source.data, source.view, False, _inside(source)), at, end, out)
     except Malformed as fault:
         out.append(f.malformed(fault.at, fault.why, end, source.view))
         return

@@ -13,7 +13,7 @@ from protocols.kafka import names, titles
 from protocols.kafka.reader import FIXED, array_reader, blob_reader, optional_reader, records_reader, run_reader, scalars_reader, struct_reader
 from protocols.kafka.schema import Message, Part
 from protocols.kafka.tags import tags_reader
-from protocols.kafka.values import topic_of
+from protocols.kafka.topics import topic_of
 
 __all__ = ["reader"]
 

@@ -17,7 +17,7 @@ from protocols.engine.fields import Bare, Field, Spec
 from protocols.engine.records import Malformed, Reader, Short, Source
 from protocols.kafka import names
 from protocols.kafka.schema import Part
-from protocols.kafka.values import topic_id
+from protocols.kafka.topics import KNOWN_IDS, NO_ID, TopicId, Topics, topic_id
 
 __all__ = [
     "FIXED", "NOTE", "TAG", "TAGS", "TAG_COUNT", "TAG_DATA", "TAG_NUMBER", "TAG_SIZE", "Scope", "array_reader", "blob_reader", "converter",
@@ -44,11 +44,13 @@ FIXED = {"z": ("?", 1), "b": ("b", 1), "h": ("h", 2), "H": ("H", 2), "i": ("i", 
 class Scope:
     """What readers of one message share (`Source.context`). `records` and `embedded` read what lies inside a field (`records` says
     in words what it found); None leaves them closed.
-    `topic` is the name (or id) of the topic whose partitions are being read."""
+    `topic` is the name (or id) of the topic whose partitions are being read; `topics` tells what the capture says of topic ids, and is asked when an id is
+    met."""
 
     records: Callable[[Source, int, int, list[Field]], str] | None = None
     embedded: Callable[[Source, str, int, int], list[Field]] | None = None
     topic: str = ""
+    topics: Callable[[], Topics | None] = lambda: None
     add_view: Callable[[str, bytes], int] | None = None
     budget: int = 0
     depth: int = 0
@@ -94,14 +96,19 @@ def _keep(source: Source, at: int, end: int, out: list[Field]) -> None:
 
 
 @cache
-def _run_maker(sizes: tuple[int, ...], converted: tuple[int, ...]) -> Callable[..., Reader]:
-    """A function that makes readers of numbers of these sizes, side by side; those at `converted` go through a function."""
+def _run_maker(sizes: tuple[int, ...], converted: tuple[int, ...], named: tuple[int, ...]) -> Callable[..., Reader]:
+    """A function that makes readers of numbers of these sizes, side by side; those at `converted` go through a function, which of those at `named` is
+    given the source, too."""
     values = ", ".join(f"v{i}" for i in range(len(sizes)))
     specs = ", ".join(f"s{i}" for i in range(len(sizes)))
     made, offset = [], 0
+
+    def value(i: int) -> str:
+        return f"c{i}(v{i}, source)" if i in named else f"c{i}(v{i})" if i in converted else f"v{i}"
+
     for i, size in enumerate(sizes):
         place = f"at + {offset}" if offset else "at"
-        made.append(f"        f{i} = Bare(); f{i}.spec = s{i}; f{i}.value = {f'c{i}(v{i})' if i in converted else f'v{i}'}\n"
+        made.append(f"        f{i} = Bare(); f{i}.spec = s{i}; f{i}.value = {value(i)}\n"
                     f"        f{i}.start = {place}; f{i}.length = {size}; f{i}.view = view\n")
         offset += size
     more = "".join(f", c{i}" for i in converted)
@@ -125,6 +132,16 @@ def _milliseconds(value: int) -> int:
     return value * 1_000_000
 
 
+def _named_id(data: bytes, source: Source) -> str:
+    """A UUID, with its topic's name where the capture tells it."""
+    identity = topic_id(data)
+    if identity == NO_ID:
+        return identity
+    topics = source.context.topics() if source.context is not None else None
+    name = (topics.names if topics is not None else KNOWN_IDS).get(identity, "")
+    return TopicId(identity, name) if name else identity
+
+
 def converter(part: Part, holders: tuple[str, ...]) -> Callable[[Any], Any] | None:
     """What makes a field's value of the number that stands for it."""
     if part.type == "u":
@@ -136,7 +153,9 @@ def run_reader(parts: Sequence[Part], holders: tuple[str, ...], specs: Sequence[
     """The reader of fixed-size parts in order."""
     whole = struct.Struct(">" + "".join(FIXED[part.type][0] for part in parts))
     sizes = tuple(FIXED[part.type][1] for part in parts)
-    changed = {i: made for i, part in enumerate(parts) if (made := converter(part, holders))}
+    named = tuple(i for i, part in enumerate(parts) if part.type == "u")
+    changed: dict[int, Callable[..., Any]] = {i: made for i, part in enumerate(parts) if (made := converter(part, holders))}
+    changed.update((i, _named_id) for i in named)
 
     def short(source: Source, at: int, end: int, out: list[Field]) -> None:
         """As many of the numbers as are there, then the fault."""
@@ -145,10 +164,12 @@ def run_reader(parts: Sequence[Part], holders: tuple[str, ...], specs: Sequence[
                 _keep(source, at, end, out)
                 raise Short(at, size, end - at)
             value = struct.unpack_from(">" + FIXED[part.type][0], source.data, at)[0]
-            out.append(Field(spec, changed[i](value) if i in changed else value, at, size, source.view))
+            if i in changed:
+                value = changed[i](value, source) if i in named else changed[i](value)
+            out.append(Field(spec, value, at, size, source.view))
             at += size
 
-    return _run_maker(sizes, tuple(changed))(whole.unpack_from, short, *specs, *changed.values())
+    return _run_maker(sizes, tuple(sorted(changed)), named)(whole.unpack_from, short, *specs, *(changed[i] for i in sorted(changed)))
 
 
 def _length(size: int) -> Callable[[Source, int, int, list[Field]], tuple[int, int]]:

@@ -37,13 +37,7 @@ BEFORE = 10_000
 FAR = 0x7FFF_0000
 """How far correlation ids may be from those of the requests seen: ahead, behind; and from where on a client counts in a range of its own."""
 HEADLESS, KNOWN, NEW = 1, 2, 3
-CLIENTS = 4096
 LENGTH_AND_API, LENGTH_AND_ID, OPENS = struct.Struct(">ihh"), struct.Struct(">ii"), struct.Struct(">iIih")
-
-
-_known: set[int] = set()
-"""APIs with versions (key << 16 | version) and client ids that were found good: nearly all requests are seen to be good by these alone."""
-_clients: set[bytes] = set()
 
 
 @lru_cache(maxsize=4096)
@@ -66,11 +60,17 @@ def _printable(text: bytes) -> bool:
     return printable(decoded) == decoded and len(text) - len(decoded.encode()) <= 3
 
 
+@lru_cache(maxsize=4096)
+def _usual(api: int, client: bytes) -> bool:
+    """Whether a known API and version (key << 16 | version) with a readable client id stand here, as in nearly all requests."""
+    return _standing(api >> 16 & 0xFFFF, api & 0xFFFF) == KNOWN and _printable(client)
+
+
 def is_request(head: bytes) -> bool:
     """Whether a request can start with `head`; only what is there is judged."""
     if len(head) >= 14:
         length, api, _, size = OPENS.unpack_from(head)
-        if api in _known and head[14:14 + size] in _clients and -1 <= size <= length - 10 and length <= MOST:
+        if -1 <= size <= length - 10 and length <= MOST and _usual(api, head[14:14 + max(0, size)]):
             return True
     if len(head) < 8:
         return len(head) < 4 or bool(8 <= int.from_bytes(head[:4], "big") <= MOST)
@@ -86,10 +86,6 @@ def is_request(head: bytes) -> bool:
         client = head[14:14 + max(0, size)]
         if length < 10 or not -1 <= size <= length - 10 or not _printable(client):
             return False
-        if standing == KNOWN:
-            _known.add(key << 16 | version)
-            if len(_clients) < CLIENTS:
-                _clients.add(client)
     return standing == KNOWN or size > 0
 
 

@@ -7,21 +7,21 @@ that may hold more of the names, a cut before the last of them) is left to `fram
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import Decoder, MessageBytes, Skims
+from protocols.decoder import MessageBytes, Skims
 from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.kafka import batches, frames, internal, names, reader, sasl, schema, single
-from protocols.kafka.frames import API_VERSIONS, LONG_POLLS, TEACHERS, TOKEN, UNSUPPORTED_VERSION, Api
+from protocols.kafka.frames import API_VERSIONS, LONG_POLLS, TOKEN, UNSUPPORTED_VERSION, Api
 from protocols.kafka.schema import Part
-from protocols.kafka.skim_text import NotPlain, Skimmer
-from protocols.kafka.skimmers import Held, Writer
-from protocols.kafka.values import INTERNAL
+from protocols.kafka.skim_text import Skimmer
+from protocols.kafka.skimmers import Held, IdsNeeded, Writer
+from protocols.kafka.topics import Topics
 from protocols.message_heads import MessageHeads
 
 __all__ = ["skim", "skims"]
@@ -29,6 +29,7 @@ __all__ = ["skim", "skims"]
 PRODUCE, ENVELOPE = 0, 58
 REQUEST, RESPONSE = 12, 8
 """Bytes of a frame up to and with the correlation id."""
+NO_IDS = Topics().internal
 
 def _named(specs: Iterable[Spec]) -> frozenset[str]:
     """The names of fields and of the lengths before them."""
@@ -78,21 +79,18 @@ def _in_embedded() -> dict[str, frozenset[str]]:
     return {name: inside | {name, name + "_len"} for name, inside in opened.items()}
 
 
-def _compile(api: Api, request: bool, asked: Sequence[str] | frozenset[str]) -> Skimmer | None:
+def _compile(api: Api, request: bool, asked: Sequence[str] | frozenset[str], internal: frozenset[bytes] | None) -> Skimmer | None:
     """The skimmer of the requests or responses of an API and version; `_nothing` when none of the names occurs there, None when they need the tree."""
     message, wanted = schema.request(api.key) if request else schema.response(api.key), frozenset(asked)
     if message is None or not message.knows(api.version) or api.key == ENVELOPE:
         return None
     if request and ((frames.NO_RESPONSE.name in wanted and api.key == PRODUCE) or (frames.LONG_POLL.name in wanted and api.key in LONG_POLLS)):
         return None
-    taught = not request and api.version >= TEACHERS.get(api.key, schema.LATEST)
     embedded = frozenset(name for name, inside in _in_embedded().items() if inside & wanted)
-    writer = Writer(message, api.version, asked, Held(bool(_in_records() & wanted), bool(_in_internal() & wanted), embedded))
+    writer = Writer(message, api.version, asked, Held(bool(_in_records() & wanted), bool(_in_internal() & wanted), embedded), internal)
     inside = any(part.present(api.version) and writer.visited(part, (message.name,)) for part in message.parts)
-    if not inside and not taught and not wanted & (REQUESTED if request else ANSWERED):
+    if not inside and not wanted & (REQUESTED if request else ANSWERED):
         return _nothing
-    if taught:
-        writer.emit(f"{writer.constant(_check_taught)}(data, at, end)")
     if request:
         _request(writer, api, inside)
     else:
@@ -105,12 +103,6 @@ def _compile(api: Api, request: bool, asked: Sequence[str] | frozenset[str]) -> 
 def _nothing(data: bytes, start: int, end: int, view: int) -> Sequence[Field]:
     """The skimmer of messages that hold none of the names."""
     return ()
-
-
-def _check_taught(data: bytes, start: int, end: int) -> None:
-    """An answer that names topics of Kafka's own beyond what a header reads has to be read, for the ids of these topics."""
-    if end - start > Decoder.header_bytes and data.find(INTERNAL.encode(), start, end) >= 0:
-        raise NotPlain
 
 
 def _number(writer: Writer, spec: Spec, code: str, size: int) -> None:
@@ -158,14 +150,26 @@ def _response(writer: Writer, api: Api, body: bool) -> None:
         writer.body((), (), None)
 
 
-@lru_cache(maxsize=1024)
-def _skimmer(api: Api, request: bool, wanted: tuple[str, ...] | frozenset[str]) -> Skimmer | None:
-    return None if UNPLANNED & frozenset(wanted) else _compile(api, request, wanted)
+def _skimmer(api: Api, request: bool, wanted: tuple[str, ...] | frozenset[str], topics: Callable[[], Topics | None]) -> Skimmer | None:
+    """The skimmer for one kind of message in a capture with these topics, which are asked for only when it depends on them."""
+    made = _made(api, request, wanted, None)
+    if isinstance(made, IdsNeeded):
+        known = topics()
+        made = _made(api, request, wanted, known.internal if known is not None else NO_IDS)
+    return None if isinstance(made, IdsNeeded) else made
 
 
 @lru_cache(maxsize=1024)
-def _of_request(head: bytes, wanted: frozenset[str]) -> Skimmer | None:
-    return _skimmer(Api(*struct.unpack(">hh", head)), True, wanted)
+def _made(api: Api, request: bool, wanted: tuple[str, ...] | frozenset[str], internal: frozenset[bytes] | None) -> Skimmer | IdsNeeded | None:
+    try:
+        return None if UNPLANNED & frozenset(wanted) else _compile(api, request, wanted, internal)
+    except IdsNeeded as needed:
+        return needed
+
+
+@lru_cache(maxsize=1024)
+def _api(head: bytes) -> Api:
+    return Api(*struct.unpack(">hh", head))
 
 
 def skim(message: MessageBytes, wanted: frozenset[str]) -> Sequence[Field]:
@@ -173,10 +177,10 @@ def skim(message: MessageBytes, wanted: frozenset[str]) -> Sequence[Field]:
     data, start, end = message.data, message.start, message.end
     if end - start >= (REQUEST if message.from_client else RESPONSE) and message.header.context != TOKEN:
         if message.from_client:
-            read = _of_request(data[start + 4:start + 8], wanted)
+            read = _skimmer(_api(data[start + 4:start + 8]), True, wanted, message.find_facts)
         else:
             peer = message.peer
-            read = _skimmer(api, False, wanted) if peer is not None and (api := peer.header.context) not in (None, TOKEN) else None
+            read = _skimmer(api, False, wanted, message.find_facts) if peer is not None and (api := peer.header.context) not in (None, TOKEN) else None
         if read is not None:
             made: Sequence[Field] | None = read(data, start, end, message.view)
             if made is not None:
@@ -184,7 +188,7 @@ def skim(message: MessageBytes, wanted: frozenset[str]) -> Sequence[Field]:
     return frames.dissect(message)
 
 
-def skims(wanted: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64]) -> Skims:
+def skims(wanted: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64], topics: Callable[[], Topics | None]) -> Skims:
     """How many messages are skimmed, by their heads."""
     client = heads.client
     request = np.where(client, np.arange(len(heads)), peer)
@@ -194,7 +198,7 @@ def skims(wanted: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64])
     readers: list[Skimmer] = []
     chosen = np.full(len(kinds), Skims.TREE)
     for i, kind in enumerate(kinds.tolist()):
-        read = _skimmer(Api(*struct.unpack(">hh", (kind >> 1).to_bytes(4, "big"))), bool(kind & 1), wanted)
+        read = _skimmer(Api(*struct.unpack(">hh", (kind >> 1).to_bytes(4, "big"))), bool(kind & 1), wanted, topics)
         if read is _nothing:
             chosen[i] = Skims.NONE
         elif read is not None:

@@ -13,7 +13,6 @@ from protocols.kafka import names
 from protocols.kafka.reader import FIXED, converter
 from protocols.kafka.schema import Message, Part
 from protocols.kafka.skim_text import Text
-from protocols.kafka.values import internal_ids
 
 __all__ = ["Held", "Writer"]
 
@@ -32,11 +31,17 @@ class Held:
         self.embedded = embedded
 
 
-class Writer(Text):
-    """Writes one skimmer. Its variable `hold` tells that the topic at hand has records of its own layouts, in which a wanted field may be."""
+class IdsNeeded(Exception):
+    """The skimmer depends on which topic ids are those of Kafka's own topics."""
 
-    def __init__(self, message: Message, version: int, wanted: Sequence[str] | frozenset[str], held: Held) -> None:
-        super().__init__(wanted, {"internal_ids": internal_ids, "OWN_TOPICS": OWN_TOPICS})
+
+class Writer(Text):
+    """Writes one skimmer. `internal` are the ids of Kafka's own topics in the capture at hand; None: raise IdsNeeded where they are needed.
+    Its variable `hold` tells that the topic at hand has records of its own layouts, in which a wanted field may be."""
+
+    def __init__(self, message: Message, version: int, wanted: Sequence[str] | frozenset[str], held: Held, internal: frozenset[bytes] | None) -> None:
+        super().__init__(wanted, {"internal_ids": internal, "OWN_TOPICS": OWN_TOPICS})
+        self.internal = internal
         self.version = version
         self.flexible = message.is_flexible(version)
         self.held = held
@@ -130,6 +135,8 @@ class Writer(Text):
             return
         value = self.number(code, size)
         if watched:
+            if self.internal is None:
+                raise IdsNeeded
             self.after.append(f"hold = {value} in internal_ids")
         if spec.name in self.wanted:
             change = converter(part, holders)

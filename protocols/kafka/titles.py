@@ -7,7 +7,7 @@ from protocols.engine.fields import Field
 from protocols.kafka import names, schema
 from protocols.kafka.errors import error_name
 from protocols.kafka.schema import Part
-from protocols.kafka.values import topic_of
+from protocols.kafka.topics import topic_of
 
 __all__ = ["title_of"]
 

@@ -1,8 +1,7 @@
 """What Kafka's numbers mean: enumerations by filter name, and how times, sizes, bit sets and topic ids are shown.
 
 Enumerations come from Kafka's Java sources (`common/acl`, `common/resource`, `ConfigResource`, `TransactionState` and the request
-classes, 4.5 development line). `topic_names` is the one thing remembered beyond a message: the names of topic ids, which are
-unique by construction, so that what is learned on one connection holds on all.
+classes, 4.5 development line). The name of a topic id comes with the value that is shown (`protocols.kafka.topics`).
 """
 from __future__ import annotations
 
@@ -14,9 +13,9 @@ from typing import Any
 from protocols.engine.fields import absolute_time
 from protocols.kafka import schema
 from protocols.kafka.errors import show_error
+from protocols.kafka.topics import NO_ID, topic_of
 
-__all__ = ["CODECS", "CONTROL_TYPES", "ENUMS", "INTERNAL", "NO_ID", "SHOWS", "TOPIC_IDS_KEPT", "internal_ids", "learn_topic",
-           "show_milliseconds", "show_time", "topic_id", "topic_of"]
+__all__ = ["CODECS", "CONTROL_TYPES", "ENUMS", "SHOWS", "show_milliseconds", "show_time"]
 
 ACL_OPERATIONS = dict(enumerate((
     "unknown", "any", "all", "read", "write", "create", "delete", "alter", "describe", "cluster_action", "describe_configs", "alter_configs",
@@ -85,37 +84,6 @@ def _show_api(value: int) -> str:
     return f"{schema.api_name(value)} ({value})"
 
 
-TOPIC_IDS_KEPT = 100_000
-METADATA_TOPIC = "AAAAAAAAAAAAAAAAAAAAAQ"
-_names: dict[str, str] = {METADATA_TOPIC: "__cluster_metadata"}
-NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
-INTERNAL = "__"
-"""What the names of Kafka's own topics start with."""
-internal_ids = {bytes(15) + b"\1"}
-"""The topic ids known to be of such topics, as on the wire."""
-
-
-def topic_id(data: bytes) -> str:
-    """A uuid as Kafka prints it: 22 characters of URL-safe base64."""
-    return binascii.b2a_base64(data, newline=False)[:22].translate(_URL_SAFE).decode()
-
-
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
-
-
-def learn_topic(identity: str, name: str) -> None:
-    """Remember the name of a topic id; that of the metadata log is fixed."""
-    if name and identity not in (NO_ID, METADATA_TOPIC) and (len(_names) < TOPIC_IDS_KEPT or identity in _names):
-        _names[identity] = name
-        if name.startswith(INTERNAL):
-            internal_ids.add(base64.urlsafe_b64decode(identity + "=="))
-
-
-def topic_of(identity: str) -> str:
-    """The name of a topic id, "" when nobody has told it yet."""
-    return _names.get(identity, "")
-
-
 def _show_uuid(value: str) -> str:
     """Kafka's form, the hexadecimal form, and the topic's name when it is known."""
     if value == NO_ID:
@@ -124,7 +92,7 @@ def _show_uuid(value: str) -> str:
         digits = base64.urlsafe_b64decode(value + "==").hex()
     except (ValueError, binascii.Error):
         return value
-    name = _names.get(value)
+    name = topic_of(value)
     known = f", topic {name}" if name else ""
     return f"{value} ({digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}{known})"
 

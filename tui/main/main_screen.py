@@ -59,6 +59,7 @@ class MainScreen(KeyScreen):
         """`worker` does what the panes wait for, `searcher` what goes through the whole capture."""
         super().__init__()
         self.capture, self.worker = capture, worker
+        self._complete = capture.complete
         self.panes = Panes(capture, worker, start, self.say, self.refresh_status)
         self.title_bar, self.problems_bar, self.small_bar, self.field_bar = (Bar(id=name) for name in ("title", "problems", "small", "field"))
         self.prompt, self.hints, self.menu = Prompt(), Hints(), CopyMenu()
@@ -117,6 +118,9 @@ class MainScreen(KeyScreen):
         """Take notice of what the threads have done; called a few times a second."""
         if self.panes.list.grow():
             self.refresh_status()
+        if self.capture.complete and not self._complete:
+            self._complete = True
+            self.panes.list.forget()    # words may say more, now that all streams can be asked
         self.filtering.tick()
         self.finding.tick()
         self.panes.catch_up()

@@ -40,6 +40,7 @@ RESPONSE = 3.0
 """Seconds after which a process that still has not left another filter's step is ended."""
 ATTEMPTS = 2
 """How often processes are tried, before a filter runs in this one."""
+MOST_ASKED = 64
 LARGE = 50_000
 """Packets from which on more than one process is worth its start."""
 MOST = 4
@@ -62,7 +63,11 @@ class Ended(Exception):
 
 
 def processes(packets: int) -> int:
-    """How many processes share the work on a capture."""
+    """How many processes share the work on a capture of so many packets. The environment variable PROTOVIEW_PROCESSES, a number from 1 to MOST_ASKED, says it
+    for captures of any size; another value counts as none."""
+    asked = os.environ.get("PROTOVIEW_PROCESSES", "")
+    if asked.isascii() and asked.isdigit() and 1 <= int(asked) <= MOST_ASKED:
+        return int(asked)
     free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(MOST, free) if packets >= LARGE else 1
 

@@ -1,0 +1,116 @@
+"""What one connection teaches about another: the same words whatever was looked at before, by however many processes, and nothing kept outside the capture."""
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import protocols
+from captures.capture import Capture
+from captures.filter import Names, compile_filter
+from captures.filter.parallel import pool
+from captures.output.ndjson import ndjson
+from protocols.decoder import Decoder
+
+DATA = Path(__file__).parent / "data"
+RECORDINGS = sorted(DATA.glob("*/*.pcap*"))
+TAUGHT = DATA / "kafka" / "kafka-confluent-4.1-produce.pcap.gz"
+PURE = {"protocols.mongodb.document.KNOWN"}
+"""Caches of values that follow from their keys alone: whether one is there changes no answer. This one keeps the specs of paths in documents."""
+FILTERS = ['pv.target contains "orders"', "pv.status != ok", "pv.rrt > 1ms", 'kafka.topic_name contains "o"',
+           'frame contains "topic"', "kafka.partition_id == 0"]
+
+
+def opened(path: Path) -> Capture:
+    capture = Capture(path)
+    capture.read_index()
+    return capture
+
+
+def test_a_filter_on_a_name_finds_the_packets_of_messages_that_name_it_by_id() -> None:
+    # 115 packets carry messages about the topic "orders"; in most of them it stands as an id that a Metadata answer on another connection names
+    capture = opened(TAUGHT)
+    names, shared = Names(capture.registry), pool.FilterPool(capture)
+    found = [packet for part in shared.run(compile_filter('pv.target contains "orders"', names), names) for packet in part.tolist()]
+    shared.close()
+    assert len(found) == 115
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=[path.name for path in RECORDINGS])
+def test_any_number_of_processes_finds_the_same_packets(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[list[list[int]]] = []
+    for count in (1, 2, 3):
+        monkeypatch.setenv("PROTOVIEW_PROCESSES", str(count))
+        capture = opened(path)
+        names, shared = Names(capture.registry), pool.FilterPool(capture)
+        assert pool.processes(1) == count
+        found.append([[packet for part in shared.run(compile_filter(text, names), names) for packet in part.tolist()] for text in FILTERS])
+        shared.close()
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("value", ["", "0", "-1", "x", "65", "\u00b2"])
+def test_another_number_of_processes_counts_as_none(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROTOVIEW_PROCESSES", raising=False)
+    usual = pool.processes(1)
+    monkeypatch.setenv("PROTOVIEW_PROCESSES", value)
+    assert pool.processes(1) == usual == 1
+
+
+def words(capture: Capture, order: list[int]) -> dict[int, tuple[Any, ...]]:
+    return {i: capture.row(i) for i in order}
+
+
+@pytest.mark.parametrize("path", [path for path in RECORDINGS if path.parent.name == "kafka"][:8], ids=lambda path: path.name)
+def test_rows_and_trees_are_the_same_whatever_was_looked_at_before(path: Path) -> None:
+    first, second = opened(path), opened(path)
+    order = list(range(len(first)))
+    assert words(first, order) == words(second, order[::-1])
+    looked = opened(path)
+    for i in order[::-7]:
+        looked.packet(i)
+    assert list(ndjson(looked, order)) == list(ndjson(opened(path), order))
+
+
+def test_captures_in_one_process_do_not_mix() -> None:
+    alone = opened(TAUGHT)
+    order = list(range(len(alone)))
+    expected = words(alone, order)
+    other = opened(DATA / "kafka" / next(path.name for path in RECORDINGS if path.parent.name == "kafka" and path != TAUGHT))
+    words(other, list(range(len(other))))
+    assert words(opened(TAUGHT), order) == expected
+
+
+def state() -> dict[str, str]:
+    """Everything that modules of the ground floor hold and that could change, as text."""
+    held: dict[str, str] = {}
+    for info in pkgutil.walk_packages(protocols.__path__, "protocols."):
+        module = importlib.import_module(info.name)
+        for name, value in vars(module).items():
+            if not name.startswith("__") and isinstance(value, (dict, list, set, bytearray)):
+                held[f"{info.name}.{name}"] = repr(sorted(value, key=repr) if not isinstance(value, (list, bytearray)) else value)[:200_000]
+    return held
+
+
+def test_no_module_of_the_ground_floor_keeps_state_of_a_capture() -> None:
+    opened(RECORDINGS[0]).packet(0)
+    before = state()
+    for path in RECORDINGS[::3]:
+        capture = opened(path)
+        for i in range(0, len(capture), 5):
+            capture.packet(i)
+    assert len(before) > 100
+    assert {name for name, value in state().items() if before.get(name) != value} <= PURE
+
+
+def test_facts_are_gathered_once_and_anew_when_streams_are_read_differently() -> None:
+    capture = opened(TAUGHT)
+    decoder: Decoder = capture.registry.get("kafka")
+    conversation = next(one for one in (capture.conversation(n) for n in range(capture.streams("tcp"))) if one.decoder is decoder)
+    facts = conversation.find_facts()
+    assert conversation.find_facts() is facts and "orders" in facts.names.values()    # type: ignore[attr-defined]
+    capture.decode_as("udp", 1, "dns")
+    assert conversation.find_facts() is not facts
