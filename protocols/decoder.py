@@ -78,8 +78,8 @@ class Framing:
 class Side:
     """One direction of a connection as framing sees it. `opening` and `peer_opening` are up to 4,096 bytes from the start of
     each direction; `from_start` says that the start was captured; `first` that the bytes asked about are this direction's first.
-    `transport` is "tcp" or "udp", or the filter name of the protocol that carries the stream ("websocket"). `state` is what
-    `Decoder.framing_state` made for the connection."""
+    `transport` is "tcp" or "udp", or the filter name of the protocol that carries the stream ("websocket"), and `hint` what that one says of
+    the bytes, as in `Opening.hint`. `state` is what `Decoder.framing_state` made for the connection."""
 
     from_client: bool
     from_start: bool
@@ -88,6 +88,7 @@ class Side:
     first: bool = False
     transport: str = "tcp"
     state: Any = None
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ BUILT_IN = {
     "mongo": "protocols.mongodb.decoder:MongoDB",
     "rocketmq": "protocols.rocketmq.decoder:RocketMQ",
     "rocketmq_ha": "protocols.rocketmq.ha:RocketMQHA",
+    "websocket": "protocols.websocket.decoder:WebSocket",
     "zookeeper": "protocols.zookeeper.decoder:ZooKeeper",
 }
 """Filter name -> "module:class"."""
