@@ -18,6 +18,7 @@ __all__ = ["BUILT_IN", "GROUP", "Registry"]
 
 BUILT_IN = {
     "dns": "protocols.dns.decoder:DNS",
+    "http": "protocols.http1.decoder:HTTP",
     "iggy": "protocols.iggy.decoder:Iggy",
     "kafka": "protocols.kafka.decoder:Kafka",
     "mongo": "protocols.mongodb.decoder:MongoDB",
