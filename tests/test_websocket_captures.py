@@ -10,7 +10,12 @@ import pytest
 from websocket_wire import Connection, split, streams
 from zookeeper_wire import uncovered
 
+from captures.file.opening import open_source
+from captures.index.index import Index
+from captures.messages.conversation import Conversation
+from captures.stream.pair import tcp_pair
 from protocols.engine.fields import walk
+from protocols.registry import Registry
 from protocols.websocket.decoder import WebSocket
 
 FILES = [("common", "http-aiohttp3.14-websocket", 8000), ("iggy", "iggy-rustsdk-0.8.0-websocket", 8092), ("common", "mqtt-paho2.2-mosquitto2.0-websocket", 0)]
@@ -93,3 +98,31 @@ def test_values_are_those_of_tshark(shared: Path) -> None:
                     if field.name in ours:
                         ours[field.name].append(field.value.hex() if isinstance(field.value, bytes) else str(int(field.value)))
     assert {name: sorted(values) for name, values in ours.items()} == {name: sorted(values) for name, values in theirs.items()}
+
+
+def index_of(file: Path) -> Index:
+    index = Index(open_source(file))
+    index.run()
+    return index
+
+
+def test_iggy_is_read_inside_websocket_inside_http(shared: Path) -> None:
+    index = index_of(shared / "iggy" / "iggy-rustsdk-0.8.0-websocket.pcap")
+    outer = Conversation(tcp_pair(index, 0), Registry(installed=False).decoders())
+    chain = [outer, *outer.inner, *(one for middle in outer.inner for one in middle.inner)]
+    assert [one.decoder.name for one in chain if one.decoder is not None] == ["http", "websocket", "iggy"]
+    frames, inside = chain[1], chain[2]
+    assert len(frames.pdus) >= 90
+    assert [inside.summary(pdu).op for pdu in inside.pdus[:2]] == ["ping", "ping"]
+    assert sum(pdu.from_client for pdu in inside.pdus) == 45
+
+
+def test_what_the_handshake_agreed_on_reaches_the_frames(shared: Path) -> None:
+    index = index_of(shared / "common" / "http-aiohttp3.14-websocket.pcap")
+    agreed = []
+    for stream in range(len(index.tcp)):
+        for one in Conversation(tcp_pair(index, stream), Registry(installed=False).decoders()).inner:
+            contexts = [pdu.header.context.agreed for pdu in one.pdus]
+            agreed.append((contexts[0].known, contexts[0].deflate, contexts[0].protocol))
+            assert not [one.summary(pdu).info for pdu in one.pdus if "history missing" in one.summary(pdu).info]
+    assert (True, True, "v2") in agreed

@@ -103,7 +103,7 @@ class Conversation:
         openings = [one.read(one.runs()[0][0], OPENING) if one.runs() else b"" for one in self.directions]
         state = self._framing_state = decoder.framing_state()
         self._sides = [Side(side == self.client_side, self.directions[side].from_start, openings[side], openings[1 - side],
-                            transport=self.pair.transport, state=state) for side in (0, 1)]
+                            transport=self.pair.transport, state=state, hint=self.pair.hint) for side in (0, 1)]
         # what the server's lengths depend on is in what the client sent
         by_side = {side: cut(self.directions[side], decoder, self._sides[side]) for side in (self.client_side, 1 - self.client_side)}
         cuts = [by_side[0], by_side[1]]
