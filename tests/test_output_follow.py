@@ -38,11 +38,11 @@ def test_anything_else_is_refused(words):
         wanted_stream(words)
 
 
-def test_words_come_in_the_order_of_the_dialogue(capture):
+def test_words_come_in_the_order_in_which_they_were_said(capture):
     said = lines(capture, "decoded")
     assert said[2:5] == ["Protocol: Apache ZooKeeper", "Client: 10.77.0.2:55752", "Server: 10.77.0.1:2181"]
-    assert said[6].startswith("→ 0.000000 frame 4: connect ")
-    assert said[7].startswith("\t← 0.010114 frame 6: connect ")   # frame.time_relative in tshark: 0.000193 and 0.010307
+    assert said[6].startswith("→ 0.000000 packet 4: connect ")
+    assert said[7].startswith("\t← 0.010114 packet 6: connect ")   # frame.time_relative in tshark: 0.000193 and 0.010307
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")

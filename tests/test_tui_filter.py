@@ -379,7 +379,7 @@ def test_a_applies_and_capital_a_prepares_the_selected_field() -> None:
     run(scenario)
 
 
-def test_capital_f_shows_the_conversation() -> None:
+def test_capital_f_shows_the_stream() -> None:
     async def scenario(s: Session) -> None:
         await s.press("1 0 6 G F")
         await s.until(lambda: s.app.main.filtering.text == "tcp.stream == 1" and not s.app.main.filtering.running)

@@ -28,15 +28,15 @@ def test_the_title_says_for_what_a_filter_holds() -> None:
     async def scenario(s: Session) -> None:
         assert "Packets ━" in s.text
         await applied(s, "tcp.flags.syn == 1")
-        assert "Packets · per frame" in s.text
+        assert "Packets · per packet" in s.text
         await applied(s, "pv.kind == request")
         assert "Packets · per message" in s.text
         await applied(s, "zookeeper.xid == 1")
-        assert "Packets · per frame" in s.text
+        assert "Packets · per packet" in s.text
         await command(s, "set rows message")
         assert "Packets · per message" in s.text and "holds for one message" in s.message
         await command(s, "set rows packet")
-        assert "Packets · per frame" in s.text
+        assert "Packets · per packet" in s.text
         await command(s, "set rows column")
         assert "set rows message, set rows packet" in s.message
         await command(s, "clear")

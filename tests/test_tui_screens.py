@@ -347,7 +347,7 @@ def test_follow_shows_the_stream_and_enter_goes_to_the_packet() -> None:
         await s.until(lambda: follow.pane.lines is not None and follow.pane.lines.view == "hex")
         assert "00000000" in s.text or follow.pane.cursor > 20
         await s.press("v g g / d e l e t e enter")
-        await s.until(lambda: "found in turn" in follow.hints.left)
+        await s.until(lambda: "found in packet" in follow.hints.left)
         assert follow.pane.lines is not None
         packet = follow.pane.lines.turns[follow.pane.lines.place(follow.pane.cursor).turn].packet
         assert "delete" in s.app.capture.row(packet).info

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from protocols.decoder import Summary
 from protocols.engine.fields import Field, Spec, generated
 
-GROUP = Spec("pv", "Exchange")
+GROUP = Spec("pv", "Message")
 PROTO = Spec("pv.proto", "Protocol", "string", about="The protocol's filter name")
 KIND = Spec("pv.kind", "Kind", "string", about="request, response, oneway or event")
 OP = Spec("pv.op", "Operation", "string", about="What the request asks for, on the request and on its response")
@@ -19,18 +19,18 @@ ID = Spec("pv.id", "Correlation", "string", about="The protocol's own correlatio
 STATUS = Spec("pv.status", "Status", "string", about="ok, client_error, server_error, no_response, late, orphan or truncated")
 CODE = Spec("pv.code", "Code", "int64", about="The response's status or error number")
 ERROR = Spec("pv.error", "Error", "string", about="The error by name")
-RRT = Spec("pv.rrt", "Response time", "double", show=lambda s: f"{s * 1e3:.3f} ms", about="Seconds from the request's last byte to the response's first")
-REQUEST = Spec("pv.req_frame", "Request in frame", "frame")
-RESPONSE = Spec("pv.resp_frame", "Response in frame", "frame")
+RRT = Spec("pv.rrt", "RRT", "double", show=lambda s: f"{s * 1e3:.3f} ms", about="From the request's last byte to the response's first, seconds")
+REQUEST = Spec("pv.req_frame", "Request in packet", "frame")
+RESPONSE = Spec("pv.resp_frame", "Response in packet", "frame")
 CLIENT = Spec("pv.client", "Client", "string")
 SERVER = Spec("pv.server", "Server", "string")
-CONFIDENCE = Spec("pv.confidence", "Recognised", "uint8", about="How sure the decoder is of the connection, 0-100")
-WHY = Spec("pv.why", "Because", "string", about="Why the connection was taken for this protocol")
+CONFIDENCE = Spec("pv.confidence", "Recognised", "uint8", about="How sure the decoder is of the stream, 0-100")
+WHY = Spec("pv.why", "Because", "string", about="Why the stream was taken for this protocol")
 REQUEST_LENGTH = Spec("pv.req_len", "Request length", "uint64", about="Bytes of the request")
 RESPONSE_LENGTH = Spec("pv.resp_len", "Response length", "uint64", about="Bytes of the response, of several the first")
 CLIENT_ID = Spec("pv.client_id", "Client's name", "string", about="What the client calls itself in the request, where the protocol has a field for it")
 QUEUED = Spec("pv.queued", "Queued", "double", show=lambda s: f"{s * 1e3:.3f} ms",
-              about="Seconds that the request waited until those before it on its connection were answered, where answers come in order")
+              about="Seconds that the request waited until those before it in its stream had their responses, where responses come in order")
 SERVER_TIME = Spec("pv.server_time", "Server's time", "double", about="Never there: a capture does not tell time in the server from time on the way")
 TRACE_ID = Spec("pv.trace_id", "Trace", "string", about="Never there: traces are not followed")
 PROCESS = Spec("pv.process", "Process", "string", about="Never there: captures do not name processes")
@@ -40,7 +40,7 @@ SPECS = (GROUP, PROTO, KIND, OP, TARGET, ID, STATUS, CODE, ERROR, RRT, REQUEST, 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A message's part in its exchange. `rrt` and `queued` in nanoseconds, lengths in bytes; frames are numbers from 1."""
+    """A message and what its peer adds. `rrt` and `queued` in nanoseconds, lengths in bytes; `request` and `response` are packet numbers from 1."""
 
     proto: str
     kind: str
@@ -80,7 +80,7 @@ def _title(one: Exchange) -> str:
     if one.rrt is not None:
         parts.append(RRT.shown(one.rrt / 1e9))
     if one.kind == "request" and one.response is not None:
-        parts.append(f"response in frame {one.response}")
+        parts.append(f"response in packet {one.response}")
     if one.kind == "response" and one.request is not None:
-        parts.append(f"request in frame {one.request}")
-    return "Exchange: " + ", ".join(parts)
+        parts.append(f"request in packet {one.request}")
+    return "Message: " + ", ".join(parts)

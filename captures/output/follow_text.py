@@ -55,7 +55,7 @@ def _line(turn: Turn, begin: int, indent: str) -> str:
     arrow = "→" if turn.from_client else "←"
     words = turn.info if turn.kind != "data" else f"{turn.length:,} bytes"
     kind = f"[{turn.kind}] " if turn.kind in ("gap", "hole") else ""
-    return f"{indent}{arrow} {relative_time(turn.time - begin)} frame {turn.packet + 1}: {kind}{words}\n"
+    return f"{indent}{arrow} {relative_time(turn.time - begin)} packet {turn.packet + 1}: {kind}{words}\n"
 
 
 def _text(data: bytes, indent: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from protocols.decoder import Decoder, Kind
 from protocols.engine.fields import Field, Spec, generated, group, malformed, raw, walk
 from protocols.lower.facts import Facts, Lower, TcpFacts
 
-REASSEMBLED_IN = Spec("tcp.reassembled_in", "Reassembled PDU in frame", "frame")
+REASSEMBLED_IN = Spec("tcp.reassembled_in", "Reassembled in packet", "frame")
 HOLE = Spec("data", "Data that belongs to no message", "protocol")
 LAYERS: dict[str, Spec] = {}
 HEAD = 32
@@ -113,7 +113,7 @@ def client_id(decoder: Decoder, fields: Sequence[Field]) -> str:
 
 
 def exchange_of(conversation: Conversation, pdu: MessageRow, named: str) -> pv_fields.Exchange:
-    """A message's part in its exchange, for the `pv.*` fields; `named` is what the client calls itself."""
+    """What one message says of itself and of its peer, for the `pv.*` fields; `named` is what the client calls itself."""
     decoder, match = conversation.decoder, conversation.match
     assert decoder is not None
     client, server = endpoints(conversation)

@@ -24,9 +24,9 @@ examples:
                                               the packets that a display filter shows; status 1 when there are none
   protoview broker.pcap -Y 'tcp.stream == 3' -w one.pcapng
                                               saved as a capture, with comments and interfaces
-  protoview broker.pcap --follow tcp,0        a connection as a dialogue; tcp,0,text and tcp,0,hex show its bytes
+  protoview broker.pcap --follow tcp,0        a stream, a line a message; tcp,0,text and tcp,0,hex show its bytes
   protoview broker.pcap -d tcp.port==2281,zookeeper
-                                              take the connections on port 2281 for ZooKeeper
+                                              take the streams with port 2281 for ZooKeeper
   protoview broker.pcap --info                what capinfos tells
 """
 OUTPUTS = ("text", "fields", "json", "ndjson")

@@ -1,4 +1,4 @@
-"""What keys and commands do to the filter: edit it, make it of the selected field or conversation, save it and take it back."""
+"""What keys and commands do to the filter: edit it, make it of the selected field or stream, save it and take it back."""
 from __future__ import annotations
 
 import re
@@ -55,7 +55,7 @@ class FilterKeys:
         if text is not None:
             self.editor.open(text)
 
-    def do_conversation(self, _press: Press) -> None:
+    def do_stream_only(self, _press: Press) -> None:
         index, capture = self.panes.index, self.editor.filtering.capture
         stream = capture.stream_of(index) if 0 <= index < len(capture) else None
         if stream is None:

@@ -1,1 +1,1 @@
-"""A stream as a dialogue."""
+"""A stream, followed from its first message to its last."""

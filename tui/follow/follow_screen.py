@@ -1,4 +1,4 @@
-"""Follow stream: the dialogue of one connection, as messages, text or hex; the packet list and its state stay as they are."""
+"""Follow stream: what both sides of one stream sent, as messages, text or hex; the packet list and its state stay as they are."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -123,7 +123,7 @@ class FollowScreen(KeyScreen):
         follow = self.capture.follow(stream)
         sent = [sum(turn.length for turn in follow.turns if turn.from_client is side and turn.kind != "gap") for side in (True, False)]
         gaps = sum(turn.kind == "gap" for turn in follow.turns)
-        return follow, f"c→s {size(sent[0])} · s→c {size(sent[1])} · {len(follow.turns):,} turns" + (f" · {gaps} gaps" if gaps else "")
+        return follow, f"c→s {size(sent[0])} · s→c {size(sent[1])} · {_counted(follow)}" + (f" · {gaps} gaps" if gaps else "")
 
     def _opened(self, answer: tuple[Follow, str]) -> None:
         if self.is_attached:
@@ -160,8 +160,8 @@ class FollowScreen(KeyScreen):
         self.title_bar.put(f"Follow {name}   {follow.client} ⇄ {follow.server}   {follow.protocol}", self.volume)
         views = "  ".join(f"[{name}]" if name == self.view else f" {name} " for name in VIEWS)
         sides = "  ".join(f"[{name}]" if name == self.side else f" {name} " for name in SIDES)
-        self.views_bar.put(f"{views}     side: {sides}" + (f"     find: {self.needle}" if self.needle else ""))
-        self.pane.set_title(f"Conversation · {self.view}")
+        self.views_bar.put(f"{views}     direction: {sides}" + (f"     find: {self.needle}" if self.needle else ""))
+        self.pane.set_title(f"Stream · {self.view}")
 
     def say(self, text: str, look: str = "") -> None:
         hints = self.hints
@@ -215,7 +215,7 @@ class FollowScreen(KeyScreen):
             self._to_packet(lines.turns[place.turn].packet)
 
     def do_copy(self, _press: Press) -> None:
-        """Copy the turn: its bytes in hex in the hex view, its words when decoded, else its text."""
+        """Copy the message (or what else the line belongs to): its bytes in hex in the hex view, its words when decoded, else its text."""
         place, lines, follow = self.pane.place, self.pane.lines, self.follow
         if place is None or lines is None or follow is None:
             return
@@ -225,7 +225,7 @@ class FollowScreen(KeyScreen):
         else:
             data = follow.data(turn, MOST_COPIED)
             text = data.hex() if self.view == "hex" else data.decode("utf-8", "replace")
-        self._copy("this turn", text)
+        self._copy("this message", text)
 
     def do_find(self, _press: Press) -> None:
         self.hints.display = False
@@ -260,7 +260,7 @@ class FollowScreen(KeyScreen):
             if hit is None:
                 self.say(f"no \"{printable(needle)}\" {'below' if step > 0 else 'above'}", "warning")
             else:
-                self.say(f"found in turn {hit.turn + 1:,}")
+                self.say(f"found in packet {lines.turns[hit.turn].packet + 1:,}")
                 self.pane.go(lines.line_of(hit.turn, hit.start))
 
         start = place._replace(start=place.stop - 1) if step > 0 and self.view != "decoded" else place
@@ -272,3 +272,9 @@ class FollowScreen(KeyScreen):
             self.say("search stopped")
         else:
             super().do_cancel(press)
+
+
+def _counted(follow: Follow) -> str:
+    """How many messages there are; of a stream that no decoder reads, how many pieces of data."""
+    messages = sum(turn.kind == "message" for turn in follow.turns)
+    return f"{messages:,} messages" if messages else f"{sum(turn.kind == 'data' for turn in follow.turns):,} pieces of data"

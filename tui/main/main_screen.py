@@ -246,7 +246,7 @@ class MainScreen(KeyScreen):
     def _filter_changed(self) -> None:
         self.filter.refresh()
         filter_ = self.filtering.filter
-        kind = "" if filter_ is None else " · per message" if filter_.per_message or self.filter.by_message else " · per frame"
+        kind = "" if filter_ is None else " · per message" if filter_.per_message or self.filter.by_message else " · per packet"
         self.panes.list.set_title(f"Packets{kind}")
         if self.is_mounted:
             if self.panes.kind is SizeClass.ONE:

@@ -36,7 +36,7 @@ class Going:
         self._came_from = self.panes.index
         rows.go_packet(index)
 
-    def do_partner(self, _press: Press) -> None:
+    def do_peer(self, _press: Press) -> None:
         self._find("its request or response", self.capture.partner, self.panes.index)
 
     def do_stream_next(self, press: Press) -> None:
