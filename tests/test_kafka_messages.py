@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import re
 import struct
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from kafka_wire import KAFKA, batch, exchange, framed, message, named, produce, record, request_frame, response_frame, uncovered, uvarint, walk
+from work import calls
 
 from protocols.decoder import Kind, Opening, Side, Status
 from protocols.engine.fields import Field
@@ -353,12 +353,18 @@ def test_an_answer_to_api_versions_is_enough() -> None:
 
 # figures
 
-def test_the_schema_is_ready_at_once() -> None:
+def test_the_schema_is_ready_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more than 200 messages only those are parsed that a capture has: the request and its header."""
+    parsed: list[str] = []
+
+    class Noted(schema._Parser):
+        def __init__(self, text: str) -> None:
+            parsed.append(text)
+            super().__init__(text)
+    monkeypatch.setattr(schema, "_Parser", Noted)
     schema._table.cache_clear()
-    started = time.process_time()
-    assert schema.request(1) is not None
     KAFKA.dissect(message(K3))
-    assert time.process_time() - started < 0.05
+    assert 1 <= len(parsed) <= 2 and len(list(schema.messages())) > 180
 
 
 def test_every_field_name_has_one_type_and_is_listed() -> None:
@@ -423,21 +429,18 @@ def test_the_worked_examples_read_as_written_down(name: str) -> None:
     assert transcript(name) == (GOLDEN / f"kafka-{name}.txt").read_text()
 
 
-def test_a_field_of_a_large_metadata_answer_costs_less_than_a_microsecond() -> None:
-    """About 0.4 on an idle machine; the bound leaves room for a busy one."""
+def test_a_field_of_a_large_metadata_answer_costs_one_call() -> None:
+    """A call takes a tenth of a microsecond at least, and a capture of a large cluster has millions of such fields."""
     def compact(text: str) -> bytes:
         return bytes([len(text) + 1]) + text.encode()
     partition = struct.pack(">hiiii", 0, 3, 1, 5, 0)[:14] + (b"\4" + struct.pack(">iii", 1, 2, 3)) * 2 + b"\1\0"
     topics = b"".join(b"\0\0" + compact(f"topic-{i}") + b"\0\x0d" + partition * 12 + struct.pack(">i", -1) + b"\0" for i in range(500))
     body = struct.pack(">i", 0) + b"\1" + compact("cluster") + struct.pack(">i", 1) + uvarint(501) + topics + struct.pack(">i", -1) + b"\0"
     _, answered = exchange(request_frame(3, 9, b"\0\1\1\1\0", header=2), response_frame(body, header=1))
-    best = 1.0
-    for _ in range(5):
-        started = time.process_time()
-        tree = KAFKA.dissect(answered)
-        best = min(best, time.process_time() - started)
+    KAFKA.dissect(answered)         # what is made once for a version
+    tree, work = calls(lambda: KAFKA.dissect(answered))
     count = sum(1 for _ in walk(tree))
     assert count > 100_000
     assert not uncovered(tree[:5], 9)
     assert not [one for one in tree if one.name == "_ws.malformed"]
-    assert best / count < 1e-6
+    assert work < 1.2 * count
