@@ -53,8 +53,9 @@ class MessageHeads:
 
 @dataclass(frozen=True, slots=True)
 class HeaderColumns:
-    """What `Decoder.headers` says, a row a message: `kind` by number (uint8); `key`; `keyed`, whether it has one. The rows `single`, ascending,
-    are read by `Decoder.header` instead, in order; for all others `header` must say the same, whatever the session is after that."""
+    """What `Decoder.headers` says, a row a message: `kind` by number (uint8); `key`; `keyed`, whether the message has a key. The rows in `single`, ascending,
+    are left out: `Decoder.header` reads each of these messages, in order, and may change the session. For every other row `Decoder.header` must give
+    the same answer as the columns, in whatever state the session is then."""
 
     kind: NDArray[np.uint8]
     key: Ints

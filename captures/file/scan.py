@@ -1,7 +1,7 @@
 """Where the records of a capture begin: the chain of length fields followed for a window at a time.
 
 Both formats are chains: a record's place is known from the length of the one before. 256 cursors follow the chain of a window of
-64 MiB in lock step, from starts that were guessed by looking at the bytes; numpy then has 256 cache misses under way where a loop
+32 MiB in lock step, from starts that were guessed by looking at the bytes; numpy then has 256 cache misses under way where a loop
 has one. The result is exact, not likely: it counts only when every cursor lands on the very place its successor began at, which by
 induction makes all of them part of the one chain from the window's known start. Otherwise a plain loop does the window, so a
 capture embedded in a payload costs speed and nothing else.

@@ -296,7 +296,8 @@ class TcpStreams(StreamTable):
         return np.concatenate([syn[late], np.flatnonzero(some.mute & ((some.flags & SYN) != 0))])
 
     def _learn(self, some: Segments, pair: Array, turned: Array, apart: Array | None) -> None:
-        """Note the bases of the pairs that get no other stream in this chunk (those not `apart`)."""
+        """Note the base numbers that segments tell of the two directions of their pair of endpoints. Left out are the segments marked in `apart` (None: no
+        segment): on their pairs a SYN may open another stream within this chunk, and `_walk` notes their bases one by one."""
         lacking = self._lacking.take(pair) & ~some.mute
         both = (some.flags & (SYN | ACK)) == SYN | ACK
         if apart is not None:

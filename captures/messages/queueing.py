@@ -1,6 +1,6 @@
-"""How long requests waited for those before them: on a connection that is answered in order, an answer stands behind the one before it.
+"""How long requests waited for those before them: in a stream that is answered in order, a response cannot come before the one to the request before.
 
-Told for a whole conversation at once, from its message columns, and kept as long as the conversation is.
+Computed for a whole stream at once, from its message columns, and kept as long as its `Conversation` is.
 """
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ KNOWN: WeakKeyDictionary[Conversation, tuple[NDArray[np.int64], NDArray[np.bool_
 
 
 def waits(conversation: Conversation) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """By row of the messages: nanoseconds from the request's last byte to the last of the answer before its own, 0 where that came sooner; and whether it can
-    be told. It cannot without a pair, and where the answer before belongs to a later request: then they do not wait for one another."""
+    """How long each request waited for its turn, and whether that can be told; a row a message, a response having the row of its request.
+
+    The wait, in nanoseconds, lasts from the request's last byte to the last byte of the response before its own; it is 0 where that response came before the
+    request. A client asks A at 0 ms and B at 1 ms; the response to A ends at 5 ms, that to B at 6 ms: A waited 0 ms, B 4 ms (from 1 to 5). It cannot be told
+    for a message without a peer, nor where the response before belongs to a later request: then requests do not wait for one another."""
     found = KNOWN.get(conversation)
     if found is None:
         found = KNOWN[conversation] = _made(conversation)

@@ -18,7 +18,9 @@ Array = NDArray[Any]
 
 
 class Slots:
-    """The values of a field in some packets: `position[k]` (ascending) is the packet, by its place among those asked about, of code `codes[k]`."""
+    """The values of a field in some packets, one row a value: `codes[k]` is the value's code, and `position[k]` (ascending) says which packet has it, as a
+    place in the array of packets that was asked about. Asked about packets 4, 7 and 9, a value of packet 7 has position 1. `counts` has a row for each of
+    these packets: how many values it has."""
 
     __slots__ = ("codes", "counts", "position")
 

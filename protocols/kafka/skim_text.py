@@ -68,8 +68,9 @@ def _behind_tags(data: bytes, at: int, end: int) -> int:
 
 
 class Text:
-    """The text of one skimmer. What it has read stands `ahead` bytes before the position that its variable `at` holds; numbers wait in `waiting`, and
-    the lines that use them in `after`, until `at` has to move. Variables of `guards` keep it from ending early."""
+    """The text of one skimmer. Its variable `at` holds a position in the message, and what was read so far ends `ahead` bytes after that: with `at` 20 and
+    `ahead` 6, the next field starts at byte 26. Fields of fixed size only raise `ahead`; they are read together, when `at` has to move: until then `waiting`
+    holds the numbers to read and `after` the lines that use them. `guards` names variables of the skimmer; it does not end early while one of them is true."""
 
     def __init__(self, wanted: Sequence[str] | frozenset[str], space: dict[str, Any]) -> None:
         self.order = None if isinstance(wanted, frozenset) else wanted

@@ -61,7 +61,7 @@ def refusal(head: bytes) -> bool:
 
 def request_like(head: bytes) -> bool:
     """Whether a client's frame can start with `head`: a known operation with any body, or an unknown one; with an xid that few sessions
-    reach the body must fit as well. Xid -1 is the server's alone, and what headers inside a transaction look like out of step."""
+    reach the body must fit as well. Xid -1 is refused: only servers send it, and a MultiHeader inside a transaction looks so when it is taken for a message."""
     if len(head) < 12:
         return _tail(head)
     length, xid, code = _HEAD(head)

@@ -42,7 +42,8 @@ def said(fault: Exception) -> str:
 
 
 class Stream(Generic[Result]):
-    """Steps that are run through slice by slice. Nothing here refers to itself, so that steps which were given up end at once."""
+    """Steps (a generator) that are run through slice by slice. There is no cycle of references: when nobody holds the stream any more, its generator is closed
+    at once, and not when the garbage collector comes by."""
 
     def __init__(self, worker: Worker, kind: str, steps: Iterator[Result], each: Callable[[list[Result]], None], then: Callable[[], None],
                  failed: Callable[[str], None]) -> None:

@@ -33,8 +33,8 @@ QUANTIFIED = {"==": ("==", False), "!=": ("!=", True), "!==": ("!=", False), "==
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
-    """`keys` are the fields; `every` the quantifier all. `needs`: it can only hold for a message in whose bytes one of these stands, or of which
-    `Decoder.elsewhere` knows more."""
+    """`keys` are the fields; `every` the quantifier all. `needs` are byte strings: the condition can only hold for a
+    message that contains one of them, or one of those that `Decoder.elsewhere` names. Empty: it may hold for any message."""
 
     keys: frozenset[str]
     ready: Callable[[Env], bool]

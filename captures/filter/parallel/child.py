@@ -1,8 +1,10 @@
 """The other process of `captures.filter.parallel.pool`: forked with the capture in its memory, it runs one filter after another and writes what it finds.
 
-Forking a program that has threads is sound here, since the child uses nothing of theirs. The thread that forks holds the locks of the capture meanwhile, all
-decoders are loaded before, signal handlers and descriptors are let go at once, and the child leaves by `os._exit`. It ends with its parent: the pipe of
-requests is closed then, and once a second of work it looks whether the parent is still the same.
+The program that forks has threads, and the child has only the one that forked: a lock that another thread held at that moment stays locked in it. So the thread
+that forks holds the capture's own locks meanwhile, and all decoders are loaded before. A lock of the interpreter's (that of a module which another thread is
+importing) can still be caught; the child then stands still, and `pool` gives it up when it has not answered in time. On macOS, system libraries may refuse to
+work in such a child: there a filter can lose its process, which `pool` says. Signal handlers and descriptors are let go at once, and the child leaves by
+`os._exit`. It ends with its parent: the pipe of requests is closed then, and once a second of work it looks whether the parent is still the same.
 """
 from __future__ import annotations
 

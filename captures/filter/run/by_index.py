@@ -159,8 +159,8 @@ class KnownLayers:
 
 
 class Block:
-    """Packets `low` .. `high` of the index, which lie in one block of BLOCK. `tables` is kept from block to block of one run: which streams' ends pass
-    a test of addresses."""
+    """Packets `low` .. `high` of the index, which lie in one block of BLOCK. `tables` is kept from block to block of one run: for each
+    condition on addresses whether it holds, for TCP and for UDP, at the place stream * 2 + direction. So an address is tested once and not in every packet."""
 
     def __init__(self, index: Index, structure: KnownLayers, fields: Mapping[str, FieldName], low: int, high: int,
                  tables: dict[Condition, tuple[Bools, Bools]]) -> None:

@@ -180,7 +180,8 @@ class FilterRun:
         return key not in self._since_shown and (key in wanted.present or wanted.fields[key].kind not in ("bytes", "protocol"))
 
     def _ensure(self, reach: Reach, packets: Array, likely: Bools | None = None) -> None:
-        """Read the fields of one reach in these packets (ascending) where they were not read yet, and perhaps in others that are `likely` (all)."""
+        """Read the fields of one reach in these packets (ascending) where they were not read yet. Later packets of the same streams may be read with
+        them, since that is cheap: those that `likely` (a flag for each packet of the capture) marks, or any where it is None."""
         wanted = self._wanted[reach]
         if reach in (Reach.MESSAGE, Reach.HEAD):
             self._store.columns.fill(wanted, self._kept, packets)
