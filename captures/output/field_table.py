@@ -10,20 +10,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from captures.capture import Capture
+from captures.filter.run.by_index import FRAME
 from captures.index.columns import Columns
 from captures.output.names import COLUMNS
 from captures.output.text import relative_time
 from captures.packet import expert
 from captures.packet.model import Row
 from protocols.engine.fields import COMMON, Field, calendar_time, plain, seconds, walk
-from protocols.lower import frame, icmp, icmpv6, layer, link
+from protocols.lower import frame, icmp, icmpv6, layer, link, tcp
 
 __all__ = ["FieldFormat", "field_format", "field_table"]
 
 SPECIAL = {"/t": "\t", "/s": " "}
 QUOTES = {"d": '"', "s": "'", "n": ""}
-STATELESS = frozenset(("frame", "eth", "vlan", "llc", "sll", "null", "arp", "ip", "ipv6", "icmp", "icmpv6", "udp"))
-"""Layers whose fields are the same whatever the rest of the stream holds; all but the list of layers itself."""
 QUOTING = (icmp, icmpv6)
 """Layers that hold other packets' layers."""
 ANYWHERE = frozenset(spec.name for spec in (*COMMON, layer.LIMITED))
@@ -92,14 +91,14 @@ Cells = Callable[[int], dict[str, list[str]]]
 def _cells(capture: Capture, names: Sequence[str]) -> Cells:
     """The function that gives a packet's values by name, each as dear as the names need."""
     columns = capture.columns
-    direct = [name for name in names if name in FRAME]
+    direct = {name: _of_index(columns, name) for name in names if name in FRAME}
     rows = [(name, BY_LOWER_CASE[name.lower()]) for name in names if name.lower() in BY_LOWER_CASE]
     noted = [name for name in names if name in EXPERT]
     deep = {name for name in names if name not in FRAME and name.lower() not in BY_LOWER_CASE and name not in EXPERT}
     layers, closed = _layers(capture, deep), _closed(deep)
 
     def cells(i: int) -> dict[str, list[str]]:
-        found = {name: [FRAME[name](columns, i)] for name in direct}
+        found = {name: [write(i)] for name, write in direct.items()}
         if rows or noted:
             row = capture.row(i)
             for name in noted:
@@ -121,7 +120,7 @@ def _layers(capture: Capture, names: AbstractSet[str]) -> Callable[[int], Sequen
     lower = {spec.name for module in link.MODULES for spec in module.SPECS} - {frame.PROTOCOLS.name}
     if not names <= lower:
         return lambda i: capture.packet(i).layers
-    if all(name.partition(".")[0] in STATELESS for name in names):
+    if not any(tcp.needs_stream(name) for name in names):
         return lambda i: capture.lower(i, alone=True).layers
     return lambda i: capture.lower(i).layers
 
@@ -141,15 +140,17 @@ def _column(row: Row, column: str, columns: Columns) -> str:
     return relative_time(row.time - int(columns.ts[0])) if column == "time" else str(getattr(row, column))
 
 
-FRAME: dict[str, Callable[[Columns, int], str]] = {
-    "frame.number": lambda c, i: str(i + 1),
-    "frame.len": lambda c, i: str(c.wire[i]),
-    "frame.cap_len": lambda c, i: str(c.cap[i]),
-    "frame.time": lambda c, i: calendar_time(int(c.ts[i])),
-    "frame.time_epoch": lambda c, i: seconds(int(c.ts[i])),
-    "frame.time_relative": lambda c, i: seconds(int(c.ts[i]) - int(c.ts[0])),
-    "frame.marked": lambda c, i: "0",
-    "frame.ignored": lambda c, i: "0",
-    "frame.time_delta": lambda c, i: seconds(int(c.ts[i]) - int(c.ts[i - 1])) if i else seconds(0),
-}
-"""What the index knows without looking at the packet."""
+def _of_index(columns: Columns, name: str) -> Callable[[int], str]:
+    """The function that writes a field which the index knows without looking at the packet; the numbers are those that filters compare."""
+    show = WRITERS.get({spec.name: spec.type for spec in (*frame.SPECS, expert.MARKED, expert.IGNORED)}[name], str)
+    known = FRAME[name](columns, slice(0, columns.count))
+
+    def cell(i: int) -> str:
+        nonlocal known
+        if i >= len(known):     # the capture has grown
+            known = FRAME[name](columns, slice(0, columns.count))
+        return show(int(known[i]))
+    return cell
+
+
+WRITERS: dict[str, Callable[[int], str]] = {"time": calendar_time, "duration": seconds}

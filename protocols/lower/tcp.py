@@ -56,6 +56,16 @@ SPECS = (
     *FINDING_SPECS.values(),
     DUPLICATE_NUMBER, DUPLICATE_FRAME, PAYLOAD, RESET_CAUSE,
 )
+ALONE = frozenset(spec.name for spec in (
+    SOURCE, DESTINATION, PORT, STREAM, LENGTH, SEQ_RAW, ACK_RAW, HEADER_LENGTH, FLAGS, WINDOW_VALUE, CHECKSUM, CHECKSUM_STATUS, URGENT, OPTIONS, PAYLOAD,
+)) | {"tcp.option_kind", "tcp.option_len"}
+
+
+def needs_stream(name: str) -> bool:
+    """Whether the value of a field, by its filter name, depends on other packets of the stream (`tcp.seq` is relative to the first one; the text of `tcp`
+    has it, too). No layer but TCP has such fields."""
+    return name.partition(".")[0] == "tcp" and name not in ALONE and not name.startswith(("tcp.flags.", "tcp.options."))
+
 
 PORTS = (Part("sport", SOURCE, again=PORT), Part("dport", DESTINATION, again=PORT))
 HEADER = Header(dpkt.tcp.TCP, (

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from protocols.engine.fields import Field, printable
+from protocols.lower import link
 from tui.app.keys import Press
 from tui.main.formats import fit
 from tui.main.pane import Rows
@@ -24,7 +25,7 @@ PAGE = 1_000
 MOST_LINES = 50_000
 """More lines than this "open everything" does not make."""
 MOST_VISITS = 200_000
-LOWER = frozenset(("frame", "eth", "vlan", "sll", "null", "raw", "ip", "ipv6", "arp", "icmp", "icmpv6", "tcp", "udp", "loop", "gre", "vxlan", "sll2", "igmp"))
+LOWER = frozenset(spec.name for module in link.MODULES for spec in module.SPECS if spec.type == "protocol")
 """Layers that start closed."""
 
 

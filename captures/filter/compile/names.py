@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from captures.messages import pv_fields
 from captures.output.names import COLUMNS, known
 from protocols.engine.fields import Spec
-from protocols.lower import link
+from protocols.lower import link, tcp
 from protocols.registry import Registry
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["FieldName", "Names", "Reach", "kind_of"]
 
 ALIASES = {"zk": "zookeeper"}
-STATELESS = frozenset((
-    "tcp.srcport", "tcp.dstport", "tcp.port", "tcp.stream", "tcp.len", "tcp.seq_raw", "tcp.ack_raw", "tcp.hdr_len", "tcp.flags",
-    "tcp.window_size_value", "tcp.checksum", "tcp.checksum.status", "tcp.urgent_pointer", "tcp.options", "tcp.option_kind", "tcp.option_len",
-    "tcp.payload", "tcp",
-))
-"""TCP's fields that one packet tells; so are those below `tcp.flags.` and `tcp.options.`"""
 BEHIND = frozenset(("data", "data.data", "frame.protocols", "tcp.reassembled_in", "_ws.malformed", "_ws.short", "pv.incomplete"))
 """Fields that may stand in any layer: the whole packet is read."""
 BITS = {f"{sign}int{bits}": (bits, sign == "") for bits in (8, 16, 24, 32, 40, 48, 56, 64, 128) for sign in ("", "u")} | {"frame": (32, False)}
@@ -155,6 +149,6 @@ def _reach(name: str, lower: set[str], decoders: set[str], own: set[str], heads:
         return Reach.MESSAGE
     if root in decoders:
         return Reach.HEAD if name in heads else Reach.TREE
-    if root == "tcp" and name not in STATELESS and not name.startswith(("tcp.flags.", "tcp.options.")):
+    if name != "tcp" and tcp.needs_stream(name):        # of `tcp` itself a filter asks only whether it is there
         return Reach.STREAM
     return Reach.LOWER if root in lower else Reach.PACKET
