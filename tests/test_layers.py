@@ -193,7 +193,8 @@ def test_messages_inside_messages_have_rows_trees_pairs_and_filters(tmp_path: Pa
     assert answer.view == 0 and capture.frame(4)[answer.start:answer.end] == TWO
     assert shown(capture, "inner") == [3, 4] and shown(capture, "wrapped") == [2, 3, 4]
     assert shown(capture, "pv.op == \"inner op\"") == [3, 4] and shown(capture, "wrapped && inner && pv.kind == response") == []
-    assert shown(capture, "pv.rrt > 0") == [3, 4]
+    assert shown(capture, "pv.rrt > 0") == [3, 4] and shown(capture, "inner && pv.rrt > 0") == [3, 4]
+    assert shown(capture, "wrapped && pv.rrt > 0") == [] and shown(capture, "inner && pv.kind == response") == [4]
     layers = json.loads(next(ndjson(capture, [3])))["layers"]
     assert [layer["name"] for layer in layers][-2:] == ["wrapped", "inner"]
 

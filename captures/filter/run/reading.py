@@ -302,8 +302,8 @@ def _messages(conversation: Conversation, wanted: ReadPlan, pdus: Sequence[Messa
             column = [_frame(pdu, response) if (pdu.header.kind is Kind.RESPONSE) != response else None for pdu in pdus]
         elif name == "pv":
             column = [True] * len(pdus)
-        else:
-            continue
+        else:       # a field of another layer: these messages do not have it
+            column = [None] * len(pdus)
         for pdu, value in zip(pdus, column, strict=True):
             if field.by_message:
                 lists[place[pdu.packet]].append(_one(field, [value] if value is not None else []))
