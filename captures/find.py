@@ -5,13 +5,13 @@ Bytes are sought in the frames, in what was put together or decompressed from th
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from captures.index.columns import PacketKind
 from captures.packet.model import Packet
+from captures.patterns import Pattern, pattern_of
 from protocols.engine.fields import walk
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ FIELDS = 20_000
 MOST_SPANS = 10_000
 """Matches across segments that are kept of one stream."""
 HEX = re.compile(r"0[xX]((?:[0-9A-Fa-f]{2}[ :]?)+)")
-NESTED = re.compile(r"[*+}]\??\)(?:[*+]|\{\d*,)")
-"""A repetition of a repetition may take longer than anybody waits."""
 Span = tuple[int, int]
 
 
@@ -35,17 +33,19 @@ Span = tuple[int, int]
 class Needle:
     """What is sought. `words` is None for bytes, which texts do not hold."""
 
-    words: re.Pattern[str] | None
-    data: re.Pattern[bytes]
+    words: Pattern | None
+    data: Pattern
     overlap: int
 
     def in_text(self, text: str) -> bool:
-        return self.words is not None and self.words.search(text) is not None
+        """Raises Endless."""
+        return self.words is not None and self.words.span(text) is not None
 
     def in_bytes(self, data: bytes) -> Span | None:
-        """Where the first match lies."""
-        found = self.data.search(data)
-        return found.span() if found is not None and found.end() > found.start() else None
+        """Where the first match lies. Raises Endless."""
+        found = self.data.span(data)
+        return found if found is not None and found[1] > found[0] else None
+
 
 
 def needle(text: str) -> Needle:
@@ -53,23 +53,19 @@ def needle(text: str) -> Needle:
     found = HEX.fullmatch(text.strip())
     if found:
         data = bytes.fromhex(found[1].replace(":", " "))
-        return Needle(None, re.compile(re.escape(data), re.DOTALL), len(data) - 1)
+        return Needle(None, pattern_of(re.escape(data), re.DOTALL), len(data) - 1)
     if len(text) > 2 and text[0] == text[-1] == "/":
         pattern = text[1:-1]
-        if NESTED.search(pattern):
-            raise ValueError("a repetition of a repetition may take forever")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                return Needle(re.compile(pattern), re.compile(pattern.encode("utf-8", "surrogatepass"), re.DOTALL), OVERLAP)
-        except (re.error, Warning, OverflowError, RecursionError) as fault:
+            return Needle(pattern_of(pattern), pattern_of(pattern.encode("utf-8", "surrogatepass"), re.DOTALL), OVERLAP)
+        except (re.error, Warning, OverflowError, RecursionError, UnicodeError) as fault:
             raise ValueError(f"no regular expression: {fault}") from None
     exact = len(text) > 2 and text[0] == text[-1] == '"'
     words, flags = (text[1:-1], re.NOFLAG) if exact else (text, re.IGNORECASE)
     if not words:
         raise ValueError("nothing to find")
     encoded = words.encode("utf-8", "surrogatepass")
-    return Needle(re.compile(re.escape(words), flags), re.compile(re.escape(encoded), flags), len(encoded) - 1)
+    return Needle(pattern_of(re.escape(words), flags), pattern_of(re.escape(encoded), flags), len(encoded) - 1)
 
 
 class Search:
@@ -117,10 +113,10 @@ class Search:
                 at = start
                 while at < end and kept < MOST_SPANS:
                     data = direction.read(at, WINDOW + self.needle.overlap)
-                    for found in self.needle.data.finditer(data):
-                        if found.end() == found.start() or found.start() >= WINDOW:
+                    for begin, stop in self.needle.data.spans(data):
+                        if stop == begin or begin >= WINDOW:
                             continue
-                        first, last = direction.packet_at(at + found.start()), direction.packet_at(at + found.end() - 1)
+                        first, last = direction.packet_at(at + begin), direction.packet_at(at + stop - 1)
                         if first != last and kept < MOST_SPANS:
                             self.across.setdefault(first, last)
                             kept += 1

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from terminal import Terminal
 from test_tui_screens import ERRORS, PACKETS, Session, run
 
+from captures import patterns
 from captures.capture import Capture
 from captures.filter.parallel.pool import FilterPool
-from captures.filter.run import watch
 from tui.app.app import ProtoviewApp
 from tui.command.saved_filters import FilterStore
 from tui.filter.filter_keys import joined
@@ -312,10 +312,10 @@ def test_clicks_open_the_line_and_choose_candidates() -> None:
 
 
 def test_a_pattern_that_never_ends_is_given_up_and_keys_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "LIMIT", 0.05)
+    monkeypatch.setattr(patterns, "LIMIT", 0.05)
 
     async def scenario(s: Session) -> None:
-        await write(s, 'tcp.payload matches "(.|..)+\\x01\\x02\\x03\\x04"', "enter")
+        await write(s, 'tcp.payload matches "(.|..)+(?<=\\x01\\x02\\x03)\\x04"', "enter")
         await s.until(lambda: "takes too long on a value" in s.message)
         assert "✗ 0 of the first 0" in line(s) and not s.app.main.filtering.running
         await applied(s, "tcp.flags.syn == 1")

@@ -51,7 +51,7 @@ def test_bytes_are_sought_as_they_lie(typed: str, data: bytes, span: tuple[int, 
     assert needle(typed).in_bytes(data) == span
 
 
-@pytest.mark.parametrize("typed", ["/[/", "/(a+)+b/", "", "/(?P<a/"])
+@pytest.mark.parametrize("typed", ["/[/", "", "/(?P<a/"])
 def test_what_cannot_be_sought_is_told(typed: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         needle(typed)

@@ -1,28 +1,24 @@
 """Regular expressions of `matches`: Wireshark's are PCRE2 over bytes, without regard to case; these are Python's, with what differs refused.
 
-Text is matched in UTF-8. Every pattern that `re` runs is taken, also one that may take forever: `captures.filter.run.watch` ends its search, and the filter.
+Text is matched in UTF-8. Every pattern that Python knows is taken: `captures.patterns` sees to it that its search ends.
 """
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from captures.filter.language.errors import FilterError
-from captures.filter.run.watch import WATCH
+from captures.patterns import pattern_of
 
 __all__ = ["Search", "compiled"]
 
 Search = Callable[[Any], bool]
 FOREIGN = (
-    (re.compile(rb"(?<!\\)(?:\\\\)*\[\[:(\w+):\]"), "POSIX classes are not supported"),
     (re.compile(rb"(?<!\\)(?:\\\\)*(\\[KRXGhHvVNCpPQEgkzZ])"), "is not supported"),
     (re.compile(rb"(?<!\\)(?:\\\\)*(\(\*\w+)"), "verbs are not supported"),
 )
 LEADING = re.compile(rb"\(\?(i?)(-i)?\)")
-REPEATS = re.compile(rb"[*+?{]")
-"""Without one of these no pattern takes long."""
 
 
 def compiled(pattern: bytes, start: int, end: int) -> Search:
@@ -38,18 +34,14 @@ def compiled(pattern: bytes, start: int, end: int) -> Search:
         body = pattern[option.end():]
         flags = re.NOFLAG if option[2] else re.IGNORECASE
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            made = re.compile(body, flags)
+        made = pattern_of(body, flags)
     except re.error as error:
         at = (error.pos or 0) + len(pattern) - len(body)
         raise FilterError(f"Regex compilation error: {error.msg} (column {at + 1})", min(start + at, end), min(start + at + 1, end)) from None
     except (FutureWarning, DeprecationWarning, OverflowError, RecursionError, ValueError) as error:
         raise FilterError(f"Regex compilation error: {error}", start, end) from None
-    watched = REPEATS.search(body) is not None
 
     def found_in(value: Any) -> bool:
         """Raises Endless."""
-        data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-        return WATCH.search(made, data) if watched else made.search(data) is not None
+        return made.span(value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value) is not None
     return found_in

@@ -22,7 +22,6 @@ from typing import Any, NoReturn, cast
 from captures.capture import Capture
 from captures.file.errors import CaptureError
 from captures.filter import FilterRun, Names, compile_filter
-from captures.filter.run.watch import WATCH
 
 __all__ = ["FAULT", "HEAD", "LENGTH", "NICE", "forked"]
 
@@ -89,7 +88,6 @@ def _live(server: Server, parent: int, mask: set[Any], nice: int) -> NoReturn:
         for number in signal.valid_signals():
             if callable(signal.getsignal(number)):
                 signal.signal(number, signal.SIG_DFL)
-        WATCH.forget()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, lambda _number, _frame: server.look(parent))
         _let_go(server.requests, server.answers)

@@ -20,10 +20,10 @@ from captures.filter.compile.names import FieldName, Reach
 from captures.filter.compile.values import NotIndexed
 from captures.filter.run.by_index import BLOCK, Block, Ternary
 from captures.filter.run.reading import ReadPlan
-from captures.filter.run.watch import Endless
 from captures.messages.store import Store
 from captures.messages.value_column import ValueColumn
 from captures.packet.expert import DISPLAYED
+from captures.patterns import Endless
 
 __all__ = ["FilterRun", "since_shown"]
 

@@ -1,0 +1,136 @@
+"""Regular expressions of the user's, for filters and for Find: the same meaning as Python's `re`, and every search comes to an end.
+
+`re` decides whether a pattern is one. What RE2 understands in the same way is searched by it: its time grows with the data alone, whatever the
+pattern. The rest (back references, look-around, `$`, `\\s`, POSIX classes, bytes beyond ASCII) is searched by the package `regex`, which
+gives up after LIMIT seconds and lets other threads run meanwhile. Both are imported when a pattern is used.
+
+Where RE2 means something else than `re`, and is therefore not asked: `$` (only the very end of the data), `\\s` (no vertical tab), `{,n}` (literal), case of
+bytes from 0x80 on (Latin-1 letters have two), and in text `\\d`, `\\w` and `\\b` (ASCII alone). Where `regex` does: a brace after which no number comes
+(an approximate match), which is escaped for it.
+"""
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from captures.file.errors import CaptureError
+from protocols.engine.printable import printable
+
+__all__ = ["Endless", "Pattern", "check", "pattern_of"]
+
+LIMIT = 1.0
+"""Seconds that one search may take."""
+SHOWN = 40
+"""Characters of a pattern that a message shows."""
+POSIX = re.compile(rb"\[\^?(?:\[:\^?\w+:\])+")
+OTHERWISE = re.compile(rb"\$|\\[sSxuUN0-7Z]|\{,|[\x80-\xff]|\[\[:|\(\?[a-zA-Z]*[Lau]")
+"""What RE2 may take in another sense than `re`, in bytes."""
+OTHERWISE_TEXT = re.compile(rb"\\[dDwWbB]")
+"""The same in text, besides."""
+BRACE = re.compile(rb"(?<!\\)((?:\\\\)*)\{(?![\d,])")
+
+
+class Endless(CaptureError):
+    """A pattern took too long on a value. `decided` is how many packets were decided before, when that is known."""
+
+    def __init__(self, pattern: bytes, decided: int | None = None) -> None:
+        self.pattern = pattern
+        text = printable(pattern.decode("utf-8", "replace"))
+        text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+        place = f" after {decided:,} packets" if decided is not None else ""
+        super().__init__(f'the pattern "{text}" takes too long on a value: given up{place}')
+
+
+class Pattern(Protocol):
+    """A compiled pattern."""
+
+    def span(self, data: Any) -> tuple[int, int] | None:
+        """Where the first match lies, in bytes or characters; None without one. Raises Endless."""
+
+    def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where matches lie, one after the other. Raises Endless."""
+
+
+class _Linear:
+    """Searched by RE2."""
+
+    def __init__(self, made: Any) -> None:
+        self._made = made
+
+    def span(self, data: Any) -> tuple[int, int] | None:
+        try:
+            found = self._made.search(data)
+        except UnicodeEncodeError:      # a lone surrogate, which UTF-8 does not write
+            found = self._made.search(data.encode("utf-8", "replace").decode())
+        return found.span() if found is not None else None
+
+    def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
+        return (found.span() for found in self._made.finditer(data))
+
+
+class _Limited:
+    """Searched by `regex`, for LIMIT seconds at most."""
+
+    def __init__(self, made: Any, pattern: bytes) -> None:
+        self._made = made
+        self._pattern = pattern
+
+    def span(self, data: Any) -> tuple[int, int] | None:
+        try:
+            found = self._made.search(data, timeout=LIMIT, concurrent=True)
+        except TimeoutError:
+            raise Endless(self._pattern) from None
+        return found.span() if found is not None else None
+
+    def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
+        try:
+            for found in self._made.finditer(data, timeout=LIMIT, concurrent=True):
+                yield found.span()
+        except TimeoutError:
+            raise Endless(self._pattern) from None
+
+
+def check(pattern: bytes | str, flags: int) -> None:
+    """Raises re.error, a Warning or an OverflowError, RecursionError or ValueError for what is no pattern. POSIX classes, which `re` does not know, are
+    judged as other classes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if isinstance(pattern, bytes):
+            re.compile(POSIX.sub(lambda found: b"[" + b"x" * (len(found[0]) - 1), pattern), flags)
+        else:
+            re.compile(pattern, flags)
+
+
+def pattern_of(pattern: bytes | str, flags: int = 0) -> Pattern:
+    """The search for a pattern (bytes in bytes, text in text); `flags` are those of `re`: IGNORECASE, DOTALL. Raises what `check` raises."""
+    check(pattern, flags)
+    raw = pattern.encode("utf-8", "surrogatepass") if isinstance(pattern, str) else pattern
+    text = isinstance(pattern, str)
+    if not OTHERWISE.search(raw) and not (text and OTHERWISE_TEXT.search(raw)):
+        made = _linear(raw, flags, text)
+        if made is not None:
+            return made
+    import regex
+
+    braced = BRACE.sub(rb"\1\\{", raw)
+    asked = (regex.IGNORECASE if flags & re.IGNORECASE else 0) | (regex.DOTALL if flags & re.DOTALL else 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _Limited(regex.compile(braced.decode("utf-8", "surrogatepass") if text else braced, asked | regex.VERSION0), raw)
+
+
+def _linear(raw: bytes, flags: int, text: bool) -> _Linear | None:
+    """The pattern for RE2; None where it does not take it."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not flags & re.IGNORECASE
+    options.dot_nl = bool(flags & re.DOTALL)
+    options.encoding = re2.Options.Encoding.UTF8 if text else re2.Options.Encoding.LATIN1
+    try:
+        return _Linear(re2.compile(raw.decode("utf-8") if text else raw, options=options))
+    except (re2.error, UnicodeError):
+        return None
