@@ -27,7 +27,7 @@ HOP_BY_HOP, ICMP, IN4, TCP, UDP, IN6, ROUTING, FRAGMENT, AUTHENTICATION, ICMP6, 
 ICMP_ERRORS, ICMP6_ERRORS = (3, 4, 5, 11, 12), (1, 2, 3, 4)
 DEEPEST = 16
 """Headers of one kind in a row (VLAN tags, MPLS labels, tunnels) that are read at most."""
-LONGEST = 500
+MOST_EXTENSIONS = 500
 """The same of IPv6 extension headers, of which a packet may have many."""
 
 
@@ -282,7 +282,7 @@ class Reader:
 
     def _protocol(self, w: HeaderCursor, depth: int) -> None:
         """Skip extension headers and go on with what they carry."""
-        for _ in range(LONGEST):
+        for _ in range(MOST_EXTENSIONS):
             extended = (w.kind == AUTHENTICATION) | (w.six & np.isin(w.kind, (HOP_BY_HOP, ROUTING, FRAGMENT, OPTIONS)))
             if not extended.any():
                 break

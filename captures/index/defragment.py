@@ -16,7 +16,7 @@ from captures.index.any_headers import Fragment
 if TYPE_CHECKING:
     from protocols.lower.facts import Datagram
 
-LONGEST = 65535
+MOST_FRAGMENTED = 65535
 MOST_PIECES = 262_144
 """Fragments kept of unfinished datagrams; beyond, the oldest datagram is given up."""
 
@@ -54,7 +54,7 @@ class Defragmenter:
 
     def add(self, piece: Fragment, packet: int) -> Whole | None:
         """The datagram that this fragment, in packet `packet` of the capture, completes."""
-        if piece.length <= 0 or piece.at + piece.length > LONGEST:
+        if piece.length <= 0 or piece.at + piece.length > MOST_FRAGMENTED:
             return None
         one = self._open.setdefault(piece.key, _Open())
         one.parts.append((piece.at, piece.length, packet, piece.start))

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 ANY = "*"
 """In a sequence: any one character, handed to the action."""
-MOST = 9_999_999_999
+LARGEST_COUNT = 9_999_999_999
 
 NAMES = {
     "space": "Space", "enter": "Enter", "escape": "Esc", "tab": "Tab", "shift+tab": "Shift-Tab", "up": "↑", "down": "↓", "left": "←", "right": "→",
@@ -87,7 +87,7 @@ class KeyReader:
             if found is None and len(self._sequence) > 1 and len(key) == 1:
                 found, letter = table.get(wild), key
             if found is not None:
-                press = Press(min(int(self._count), MOST) if self._count else None, letter)
+                press = Press(min(int(self._count), LARGEST_COUNT) if self._count else None, letter)
                 self.clear()
                 return found, press
         if not any(name.startswith(typed + " ") for table in tables for name in table):

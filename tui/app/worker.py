@@ -41,7 +41,7 @@ def said(fault: Exception) -> str:
     return str(fault) if isinstance(fault, CaptureError) else f"{type(fault).__name__}: {fault}"
 
 
-class Stream(Generic[Result]):
+class SlicedSteps(Generic[Result]):
     """Steps (a generator) that are run through slice by slice. There is no cycle of references: when nobody holds the stream any more, its generator is closed
     at once, and not when the garbage collector comes by."""
 
@@ -118,7 +118,7 @@ class Worker:
                patience: float = 0.0) -> None:
         """Run through `steps`, handing over what they give slice by slice; the first slice at once if it is done within `patience` seconds.
         `then` is called at the end, `failed` where it is none, after the steps before it were handed over."""
-        stream = Stream(self, kind, steps, each, then, failed)
+        stream = SlicedSteps(self, kind, steps, each, then, failed)
         self.ask(kind, stream.slice, stream.after, failed, patience)
 
     def busy(self, kind: str) -> bool:

@@ -12,7 +12,7 @@ from platformdirs import user_config_path
 
 from captures.file.atomic import replacing
 
-LARGEST = 1 << 20
+LARGEST_FILE = 1 << 20
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}", re.ASCII)
 LINE = re.compile(r'\s*"((?:[^"\\]|\\.)*)"(?:\s*,\s*"((?:[^"\\]|\\.)*)"\s*(?:,.*)?|\s+(\S.*))')
 ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
@@ -62,7 +62,7 @@ class MacroFile:
 
     def _lines(self) -> list[str]:
         try:
-            if self.path.stat().st_size > LARGEST:
+            if self.path.stat().st_size > LARGEST_FILE:
                 return []
             return self.path.read_text("utf-8", "surrogateescape").splitlines()
         except OSError:

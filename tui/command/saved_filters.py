@@ -13,7 +13,7 @@ from captures.file.atomic import replacing
 from tui.command.macro_file import MacroFile
 
 MOST_HISTORY = 500
-LONGEST = 10_000
+LONGEST_REMEMBERED = 10_000
 
 
 class FilterStore:
@@ -43,7 +43,7 @@ class FilterStore:
 
     def remember(self, text: str) -> None:
         """Note a filter that was applied."""
-        if not text or len(text) > LONGEST:
+        if not text or len(text) > LONGEST_REMEMBERED:
             return
         history = self.history
         if text in history:

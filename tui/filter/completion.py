@@ -31,7 +31,7 @@ TEXTS = frozenset(("string", "bytes", "ether", "protocol"))
 OFFERED = ("==", "!=", ">", ">=", "<", "<=", "in")
 ARGUMENT = re.compile(r"\$\d")
 LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-MOST = 200
+MOST_OFFERED = 200
 
 
 class Candidate(NamedTuple):
@@ -118,7 +118,7 @@ def _fields(typed: str, names: Mapping[str, FieldName], sample: Sample) -> Itera
     def rank(name: str) -> tuple[bool, bool, int, int, str]:
         dots = name.count(".")
         return not name.lower().startswith(lowered), not counts[name], dots if "." not in typed else 0, -(counts[name] or 0), name
-    for name in sorted(found, key=rank)[:MOST]:
+    for name in sorted(found, key=rank)[:MOST_OFFERED]:
         spec = names[name].spec
         yield Candidate(name, "" if spec.type == "none" else spec.type, printable(spec.about or spec.label), counts[name] if sample.packets else None)
 
@@ -158,7 +158,7 @@ def _values(field: FieldName, typed: str, names: Mapping[str, FieldName], sample
         for text in ("1", "0"):
             yield from _value(text, None, bare, None, names, given)
     for number, label in enum.items():
-        if len(given) >= MOST:
+        if len(given) >= MOST_OFFERED:
             return
         yield from _value(str(number), label, bare, None, names, given)
 

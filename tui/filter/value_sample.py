@@ -20,7 +20,7 @@ FIELDS = 5_000
 """Fields read of one packet at most."""
 DISTINCT = 500
 """Values kept of one field at most."""
-LONGEST = 80
+LONGEST_VALUE = 80
 """Longer values are not worth choosing."""
 SMALL_STREAM = 2_000
 """Packets of a stream that is read for the sample; of larger ones the application layer counts only where it was read for something else."""
@@ -80,10 +80,10 @@ class Sample:
             known = self._values.get(name)
             if known is None:
                 known = self._values[name] = Counter()
-            if isinstance(field.value, (bytes, bytearray, memoryview)) and len(field.value) > LONGEST // 3:
+            if isinstance(field.value, (bytes, bytearray, memoryview)) and len(field.value) > LONGEST_VALUE // 3:
                 continue
             text = literal(field)
-            if text is None or len(text) > LONGEST:
+            if text is None or len(text) > LONGEST_VALUE:
                 continue
             seen = Seen(text, field.value if isinstance(field.value, (int, str)) else None)
             if seen in known or len(known) < DISTINCT:

@@ -15,7 +15,7 @@ from tui.main.formats import fit
 from tui.main.pane import Rows
 
 
-class Candidate(NamedTuple):
+class DecoderChoice(NamedTuple):
     """A protocol by name and title, how sure its decoder is (0-100), and why."""
 
     name: str
@@ -32,7 +32,7 @@ class Candidates(Rows):
     DEFAULT_CSS = "Candidates { width: 100%; height: 100%; & > .candidates--header { text-style: bold underline; } }"
     COMPONENT_CLASSES = {"candidates--header"}
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[DecoderChoice]) -> None:
         super().__init__(id="candidates")
         self.candidates = candidates
 
@@ -55,7 +55,7 @@ class DecodeScreen(KeyScreen):
 
     CONTEXTS = (actions.DECODE,)
 
-    def __init__(self, title: str, candidates: Sequence[Candidate], chosen: Callable[[str], None]) -> None:
+    def __init__(self, title: str, candidates: Sequence[DecoderChoice], chosen: Callable[[str], None]) -> None:
         super().__init__()
         self._title_text = title
         self._chosen = chosen

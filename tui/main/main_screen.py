@@ -31,7 +31,7 @@ from tui.find.find_controller import Finding
 from tui.follow.follow_screen import FollowScreen
 from tui.main.copy_menu import CopyMenu
 from tui.main.copying import FORMS, Target
-from tui.main.decode_screen import Candidate, DecodeScreen
+from tui.main.decode_screen import DecoderChoice, DecodeScreen
 from tui.main.field_tree import FieldTree
 from tui.main.formats import size
 from tui.main.layout import LEAST_HEIGHT, LEAST_WIDTH, SizeClass, size_class
@@ -193,18 +193,18 @@ class MainScreen(KeyScreen):
             return
         self.worker.ask("follow", partial(self._candidates, stream), self._choose_decoder, lambda fault: self.say(fault, "error"))
 
-    def _candidates(self, stream: Stream) -> tuple[str, int, list[Candidate]]:
+    def _candidates(self, stream: Stream) -> tuple[str, int, list[DecoderChoice]]:
         """What carries the stream, its server port, and who may read it; in the worker's thread."""
         layer = self.capture.layer(stream)
         port = int(endpoints(layer)[1].rpartition(":")[2])
         kind = "udp" if layer.pair.transport == "udp" else "tcp"
-        sure = [Candidate(decoder.name, decoder.title, min(score, 100), why) for decoder, score, why in self.capture.recognised(stream)]
+        sure = [DecoderChoice(decoder.name, decoder.title, min(score, 100), why) for decoder, score, why in self.capture.recognised(stream)]
         names = {candidate.name for candidate in sure}
-        rest = [Candidate(decoder.name, decoder.title, 0, "does not recognise this stream") for decoder in self.capture.registry.decoders()
+        rest = [DecoderChoice(decoder.name, decoder.title, 0, "does not recognise this stream") for decoder in self.capture.registry.decoders()
                 if kind in decoder.transports]
         return layer.pair.transport, port, sure + [candidate for candidate in rest if candidate.name not in names]
 
-    def _choose_decoder(self, answer: tuple[str, int, list[Candidate]]) -> None:
+    def _choose_decoder(self, answer: tuple[str, int, list[DecoderChoice]]) -> None:
         transport, port, candidates = answer
 
         def chosen(protocol: str) -> None:

@@ -30,7 +30,7 @@ KEPT_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ListColumns:
     """What fits: widths by column name, in the order in which they are shown; Info gets the rest."""
 
     widths: tuple[tuple[str, int], ...]
@@ -40,7 +40,7 @@ class Columns:
         return sum(width + 1 for _, width in self.widths)
 
 
-def choose_columns(screen: int, number: int, time: int, address: int, protocol: int) -> Columns:
+def choose_columns(screen: int, number: int, time: int, address: int, protocol: int) -> ListColumns:
     """The columns for a screen of `screen` cells, given what the widest number, time, address and protocol in sight need."""
     known = {"No.": number, "Time": time, "RRT": 9, "Source": address, "Destination": address, "Protocol": protocol, "Length": 6}
     if screen >= 160:
@@ -56,7 +56,7 @@ def choose_columns(screen: int, number: int, time: int, address: int, protocol: 
     if screen < 160:
         known["Source"] = known["Destination"] = min(address, 21)
         known["RRT"] = 9
-    return Columns(tuple((name, known[name]) for name in names))
+    return ListColumns(tuple((name, known[name]) for name in names))
 
 
 class PacketList(Rows):
@@ -95,7 +95,7 @@ class PacketList(Rows):
         self._known: dict[int, Row] = {}
         self._count = len(capture)
         self._told = -1
-        self._columns = Columns(())
+        self._columns = ListColumns(())
         self._address = 15
         self._protocol = 9
         self._time = 0
