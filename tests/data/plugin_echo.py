@@ -1,7 +1,5 @@
 """A decoder for "Echo": 2 bytes length of what follows, 1 byte kind, 4 bytes id, text. The reply repeats the request's id and text."""
-from protocols.decoder import Decoder, Framing, Header, Kind, Match, Status, Summary
-from protocols.engine.fields import Spec
-from protocols.engine.records import U8, U16, U32, Layout, Rest, read
+from protoview import U8, U16, U32, Decoder, Framing, Header, Kind, Layout, Match, Rest, Spec, Status, Summary, read
 
 LENGTH = Spec("echo.len", "Length", "uint16")
 KIND = Spec("echo.kind", "Kind", "uint8", {1: "request", 2: "reply"})
