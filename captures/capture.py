@@ -9,7 +9,6 @@ Nothing here waits for a screen or knows of one: whoever must not wait asks with
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from captures.file.interface import Interface
 from captures.file.opening import open_source
 from captures.index.columns import Columns, PacketKind
 from captures.index.index import Index
+from captures.least_used import LeastUsed
 from captures.messages.conversation import Conversation
 from captures.messages.facts import Facts, FactsPending
 from captures.packet import packets, rows
@@ -64,8 +64,7 @@ class Capture:
         """The packet index: columns, streams' numbers, where frames and payloads lie."""
         self.registry = registry or Registry()
         self._forced: dict[tuple[str, int], Decoder] = {}
-        self._streams: OrderedDict[Stream, StreamState] = OrderedDict()
-        self._kept = 0
+        self._streams: LeastUsed[Stream, StreamState] = LeastUsed(KEPT_MESSAGES)
         self._lock = threading.RLock()
         self._decodings = 0
         self._facts = Facts(self._conversations, lambda: (self.complete, self._decodings))
@@ -257,7 +256,6 @@ class Capture:
             self._forced[transport, port] = decoder
             self._decodings += 1
             self._streams.clear()
-            self._kept = 0
 
     def recognised(self, stream: Stream) -> list[tuple[Decoder, int, str]]:
         """Every decoder with its score and reason for a stream, best first."""
@@ -338,7 +336,6 @@ class Capture:
         with self._lock:
             state = self._streams.get(stream)
             if state is not None and self._fresh(state, stream, i):
-                self._streams.move_to_end(stream)
                 return state
             seen = len(self)
             count = len(self.members(stream))
@@ -348,10 +345,5 @@ class Capture:
             pair = (tcp_pair if stream.transport == "tcp" else udp_pair)(self.index, stream.number)
             conversation = Conversation(pair, self.load(), forced, self._facts)
             state = StreamState(TcpAnalysis(self.index, stream.number) if stream.transport == "tcp" else None, conversation, count, seen)
-            old = self._streams.pop(stream, None)
-            self._streams[stream] = state
-            self._kept += len(conversation.pdus) - (len(old.conversation.pdus) if old else 0)
-            while self._kept > KEPT_MESSAGES and len(self._streams) > 1:
-                _, dropped = self._streams.popitem(last=False)
-                self._kept -= len(dropped.conversation.pdus)
+            self._streams.put(stream, state, len(conversation.pdus))
             return state

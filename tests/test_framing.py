@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_in import SYN, Lines, Segment, StandIn, Toy, line, toy
 
-from captures.messages.framing import Cut, Window, cut
+from captures.messages.framing import Cut, cut
+from captures.messages.window import Window
 from captures.stream.reassembly import Direction, reassemble
 from protocols.decoder import Decoder, Side
 

@@ -10,18 +10,20 @@ from __future__ import annotations
 import gc
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.least_used import LeastUsed
 from captures.messages.carried import carried_pairs
 from captures.messages.facts import Facts
-from captures.messages.framing import Cut, Window, cut
-from captures.messages.messages import MessageRow, Messages
+from captures.messages.framing import Cut, cut
+from captures.messages.messages import Hole, MessageRow, Messages
 from captures.messages.pairing import Keys, pair
 from captures.messages.recognition import gather, ranking, recognise
+from captures.messages.window import Window
 from captures.packet.model import Origin
 from captures.stream.pair import StreamPair
 from protocols.decoder import Decoder, Header, Kind, Match, MessageBytes, Side, Status, Summary
@@ -39,17 +41,6 @@ FEW = 64
 NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 ALONE = {Kind.REQUEST: Status.NO_RESPONSE, Kind.RESPONSE: Status.ORPHAN}
 """What a message is without the peer that its key (or its place in the order) promises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """Bytes `start` .. `end` of side `side` that belong to no message, and why. `packet` has the first of them."""
-
-    side: int
-    start: int
-    end: int
-    packet: int
-    reason: str
 
 
 class Conversation:
@@ -79,7 +70,7 @@ class Conversation:
         self._headers: dict[int, Header] = {}
         self._sides: list[Side] = []
         self._session: object = None
-        self._summaries: dict[int, Summary] = {}
+        self._summaries: LeastUsed[int, Summary] = LeastUsed(KEPT_SUMMARIES)
         self._framing_state: object = None
         self._handed_on: list[int | None] = [None, None]
         self._opening = gather(pair)
@@ -387,9 +378,7 @@ class Conversation:
         words = self._summaries.get(pdu.row)
         if words is None:
             words = self._describe(pdu)
-            if len(self._summaries) >= KEPT_SUMMARIES:
-                self._summaries.clear()
-            self._summaries[pdu.row] = words
+            self._summaries.put(pdu.row, words)
         return words
 
     def _describe(self, pdu: MessageRow) -> Summary:

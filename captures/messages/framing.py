@@ -22,11 +22,12 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.messages.window import FIRST_LOOK, Window
 from captures.stream.byte_stream import ByteStream
 from protocols.decoder import HANDED_ON, MORE, REFUSED, TO_END, Decoder, Framing, Side
 from protocols.message_heads import MessageHeads
 
-__all__ = ["Cut", "Window", "cut"]
+__all__ = ["Cut", "cut"]
 
 SEARCH = 1 << 20
 SEARCH_ALL = 1 << 23
@@ -36,11 +37,7 @@ PIECES = 4096
 
 HEAD = 64
 """Bytes that `accepts` is shown by default: where no framing says how many."""
-FIRST_LOOK = 4096
 CANDIDATE_LOOK = 1 << 16
-READ_AHEAD = 1 << 18
-WHOLE = 1 << 22
-"""A direction up to this size is read at once."""
 FIRST_BLOCK, LARGEST_BLOCK = 32, 1 << 16
 """Messages that are hopped over before the decoder is asked about them: few at first, so that bytes that are none cost little."""
 UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -50,35 +47,6 @@ AFTER_GAP = "no message starts here after missing bytes"
 BEFORE_FIRST = "before the first message that starts in the capture"
 REFUSED_HERE = "no message of the protocol"
 BEHIND_GAP = "behind missing bytes of a message that is cut off"
-
-
-class Window:
-    """The bytes of a direction around a position: at first up to WHOLE bytes, then ahead further and further while positions go forward.
-
-    `data` holds the bytes `base` .. `end` of the stream, which lie in one run.
-    """
-
-    __slots__ = ("_direction", "_size", "base", "data", "end")
-
-    def __init__(self, direction: ByteStream) -> None:
-        self._direction = direction
-        self._size = WHOLE if direction.end <= WHOLE else FIRST_LOOK
-        self.data = b""
-        self.base = self.end = 0
-
-    def seek(self, start: int, count: int) -> int:
-        """Have the bytes `start` .. `start + count` in `data`, or as many of them as the run has; where in `data` they start."""
-        if not self.base <= start <= start + count <= self.end:
-            ahead = self.end <= start + count and self.base <= start <= self.end + self._size
-            self._size = max(self._size, min(self._size * 2, READ_AHEAD)) if ahead else FIRST_LOOK
-            self.data = self._direction.read(start, max(count, self._size))
-            self.base, self.end = start, start + len(self.data)
-        return start - self.base
-
-    def take(self, start: int, count: int) -> bytes:
-        """The bytes `start` .. `start + count`, or as many of them as the run has."""
-        at = self.seek(start, count)
-        return self.data[at:at + count]
 
 
 @dataclass(slots=True)

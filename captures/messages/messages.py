@@ -11,9 +11,20 @@ from numpy.typing import NDArray
 from protocols.decoder import Header, Kind
 from protocols.message_heads import KINDS, MessageHeads
 
-__all__ = ["MessageRow", "Messages"]
+__all__ = ["Hole", "MessageRow", "Messages"]
 
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Bytes `start` .. `end` of side `side` that belong to no message, and why. `packet` has the first of them."""
+
+    side: int
+    start: int
+    end: int
+    packet: int
+    reason: str
 
 
 class MessageRow:

@@ -16,9 +16,9 @@ from captures.filter.compile.names import FieldName
 from captures.filter.run.reading import CONVERT, ReadPlan
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation
-from captures.messages.framing import Window
 from captures.messages.messages import Messages
 from captures.messages.value_column import ValueColumn
+from captures.messages.window import Window
 from protocols.decoder import Skims
 
 __all__ = ["Skimming"]

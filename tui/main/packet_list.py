@@ -14,6 +14,7 @@ from rich.style import Style
 from textual import events
 from textual.strip import Strip
 
+from captures.least_used import LeastUsed
 from captures.packet.model import Row
 from tui.app.keys import Press
 from tui.main.formats import TIME_FORMATS, duration, fit, fit_middle
@@ -92,7 +93,7 @@ class PacketList(Rows):
         self.sideways = 0
         self.screen_width = 0
         """The terminal's width, which decides the columns; 0 while not known."""
-        self._known: dict[int, Row] = {}
+        self._known: LeastUsed[int, Row] = LeastUsed(KEPT_ROWS)
         self._count = len(capture)
         self._told = -1
         self._columns = ListColumns(())
@@ -162,9 +163,7 @@ class PacketList(Rows):
         row = self._known.get(index)
         if row is None:
             row = self._rows.row(index)
-            if len(self._known) > KEPT_ROWS:
-                self._known.clear()
-            self._known[index] = row
+            self._known.put(index, row)
         return row
 
     def pending(self) -> bool:
@@ -175,7 +174,7 @@ class PacketList(Rows):
         """Ask again for the rows in sight that were not complete."""
         for i in self.in_sight():
             if self.row(i).pending:
-                del self._known[i]
+                self._known.drop(i)
         self.paint()
 
     def forget(self) -> None:

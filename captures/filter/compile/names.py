@@ -49,7 +49,8 @@ def kind_of(spec: Spec) -> str:
 @dataclass(frozen=True, slots=True)
 class FieldName:
     """A field by its filter name. `protocol` is the filter name of the protocol that it belongs to. `by_message`: its values are read message by
-    message, a tuple each; with `test`, instead of the values, whether this test on them holds. `verbatim`: see `Decoder.verbatim`."""
+    message, a tuple each; with `test`, instead of the values, whether this test on them holds. `verbatim`: see `Decoder.verbatim`.
+    `tcp_only`: no UDP datagram has the field."""
 
     name: str
     spec: Spec
@@ -58,6 +59,7 @@ class FieldName:
     by_message: bool = False
     test: Condition | None = None
     verbatim: bool = False
+    tcp_only: bool = False
 
     @property
     def kind(self) -> str:
@@ -101,10 +103,12 @@ class Names(Mapping[str, FieldName]):
         self.decoders = decoders
         heads = {name for decoder in registry.decoders() for name in decoder.heads_tell}
         verbatim = {name for decoder in registry.decoders() for name in decoder.verbatim()}
+        tcp_only = {decoder.name for decoder in registry.decoders() if "udp" not in decoder.transports}
         self._prefixes = {prefix: decoder.name for decoder in registry.decoders() for prefix in decoder.prefixes}
         self._fields: dict[str, FieldName] = {}
         for name, (spec, protocol) in known(registry).items():
-            self._fields[name] = FieldName(name, spec, protocol, _reach(name, lower, decoders, own, heads), verbatim=name in verbatim)
+            self._fields[name] = FieldName(name, spec, protocol, _reach(name, lower, decoders, own, heads), verbatim=name in verbatim,
+                                           tcp_only=protocol in tcp_only)
 
     def __getitem__(self, name: str) -> FieldName:
         found = self._fields.get(name)

@@ -338,7 +338,9 @@ class Block:
         """The packets that may have a field."""
         c = self.index.columns
         if field.of_messages:
-            return np.asarray((c.kind[self.at] != PacketKind.OTHER) & (c.plen[self.at] > 0))
+            kind = c.kind[self.at]
+            carries = kind == PacketKind.TCP if field.tcp_only else kind != PacketKind.OTHER
+            return np.asarray(carries & (c.plen[self.at] > 0))
         if (field.reach is Reach.LOWER and field.protocol not in ("frame", "eth", "sll", "null", "llc")) or field.reach is Reach.STREAM:
             if field.name == "ip.version":     # of both versions
                 return self._everything()

@@ -5,7 +5,6 @@ time. Values come out in the form in which they are compared (addresses as numbe
 """
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -18,6 +17,7 @@ from captures.filter.compile.literals import Typed
 from captures.filter.compile.names import FieldName, Reach, kind_of
 from captures.filter.compile.values import Part
 from captures.index.columns import PacketKind
+from captures.least_used import LeastUsed
 from captures.messages.conversation import Conversation, MessageRow
 from captures.messages.queueing import queued
 from captures.output.names import COLUMNS
@@ -74,8 +74,7 @@ class Reader:
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
         self.index = capture.index
-        self._analyses: OrderedDict[int, TcpAnalysis] = OrderedDict()
-        self._analysed = 0
+        self._analyses: LeastUsed[int, TcpAnalysis] = LeastUsed(ANALYSED)
 
     def read(self, reach: Reach, wanted: ReadPlan, packets: Array) -> Values:
         """The values of all wanted fields in each of the packets (ascending)."""
@@ -133,11 +132,8 @@ class Reader:
         number = int(c.sd[packet]) >> 1
         analysis = self._analyses.get(number)
         if analysis is None:
-            analysis = self._analyses[number] = TcpAnalysis(self.index, number)
-            self._analysed += len(self.index.packets_of("tcp", number))
-            while self._analysed > ANALYSED and len(self._analyses) > 1:
-                dropped, _ = self._analyses.popitem(last=False)
-                self._analysed -= len(self.index.packets_of("tcp", dropped))
+            analysis = TcpAnalysis(self.index, number)
+            self._analyses.put(number, analysis, len(self.index.packets_of("tcp", number)))
         return analysis.facts(packet)
 
     def _row(self, packet: int, wanted: ReadPlan, found: dict[str, list[Any]]) -> None:
