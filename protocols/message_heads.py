@@ -12,13 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import Kind
-
-__all__ = ["EVENT", "KINDS", "ONEWAY", "REQUEST", "RESPONSE", "FieldColumn", "HeaderColumns", "MessageHeads"]
-
-KINDS = (Kind.REQUEST, Kind.RESPONSE, Kind.ONEWAY, Kind.EVENT)
-REQUEST, RESPONSE, ONEWAY, EVENT = range(4)
-"""Kinds as numbers: places in KINDS."""
+__all__ = ["FieldColumn", "HeaderColumns", "MessageHeads"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -53,7 +47,7 @@ class MessageHeads:
 
 @dataclass(frozen=True, slots=True)
 class HeaderColumns:
-    """What `Decoder.headers` says, a row a message: `kind` by number (uint8); `key`; `keyed`, whether the message has a key. The rows in `single`, ascending,
+    """What `Fast.headers` says, a row a message: `kind` by number (uint8); `key`; `keyed`, whether the message has a key. The rows in `single`, ascending,
     are left out: `Decoder.header` reads each of these messages, in order, and may change the session. For every other row `Decoder.header` must give
     the same answer as the columns, in whatever state the session is then."""
 

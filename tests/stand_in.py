@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -120,9 +120,10 @@ class Toy(Decoder):
 
 
 class Ordered(Toy):
-    """The same, paired in order."""
+    """The same, paired in order: all messages have one key."""
 
-    ordered: ClassVar[bool] = True
+    def header(self, data: bytes, start: int, end: int, side: Side, session: Any) -> Header:
+        return replace(super().header(data, start, end, side, session), key=0)
 
 
 LINE = re.compile(rb"(Q|A) (\d{1,6})\n")
@@ -139,7 +140,6 @@ class Lines(Decoder):
     name: ClassVar[str] = "lines"
     title: ClassVar[str] = "Lines"
     column: ClassVar[str] = "LINES"
-    ordered: ClassVar[bool] = True
 
     def recognise(self, opening: Opening) -> Match | None:
         for side, data in enumerate(opening.data):
@@ -158,7 +158,7 @@ class Lines(Decoder):
         return head[:1] in (b"Q", b"A") and head[1:2] in (b" ", b"")
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Any) -> Header:
-        return Header(Kind.REQUEST if data[start] == ord("Q") else Kind.RESPONSE)
+        return Header(Kind.REQUEST if data[start] == ord("Q") else Kind.RESPONSE, key=0)
 
     def describe(self, message: MessageBytes) -> Summary:
         return Summary(op="ask" if message.header.kind is Kind.REQUEST else "", info="line")

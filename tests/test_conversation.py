@@ -87,8 +87,8 @@ def test_several_responses_to_one_request_all_have_it_as_their_peer() -> None:
             header.more = data[start + 8] == 9
             return header
 
-    class OrderedStreaming(Streaming):
-        ordered = True
+    class OrderedStreaming(Streaming, Ordered):
+        pass
     for decoder in (Streaming(), OrderedStreaming()):
         talk = Talk()
         talk.say(0, toy(Q, 1) + toy(Q, 1))
@@ -364,11 +364,12 @@ def test_every_exchange_is_paired_however_it_was_captured(sizes: list[tuple[int,
     talk.segments.append(Segment(0, talk.next[0], flags=FIN))
     conversation = talk.read(kind())
     assert conversation.holes == []
-    assert sorted((pdu.header.key, pdu.from_client) for pdu in conversation.pdus) == sorted((i, side) for i in range(len(sizes)) for side in (False, True))
+    keys = sorted((f"op{i}", side) for i in range(len(sizes)) for side in (False, True))
+    assert sorted((pdu.header.op, pdu.from_client) for pdu in conversation.pdus) == keys
     for pdu in conversation.pdus:
         assert pdu.complete
         assert pdu.peer is not None
-        assert pdu.peer.header.key == pdu.header.key
+        assert pdu.peer.header.op == pdu.header.op
         pieces = conversation.origins(pdu)
         frames = b"".join(conversation.index.frame(piece.packet)[piece.frame_start:piece.frame_start + piece.length] for piece in pieces)
         assert frames == conversation.data(pdu)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka_wire import KAFKA, batch, capture_names, conversations, exchange, message, messages, notations, produce, record, request_frame, response_frame
 
-from protocols.decoder import MessageBytes, Skims
+from protocols.decoder import FieldReaders, MessageBytes
 from protocols.engine.fields import Field, walk
 from protocols.kafka import frames
 from protocols.kafka.topics import Topics, topic_id
@@ -31,7 +31,7 @@ def shown(fields: Sequence[Field], names: frozenset[str]) -> list[str]:
 
 def skimmed(one: MessageBytes, names: frozenset[str]) -> list[str]:
     one.views.clear()
-    return shown(KAFKA.skim(one, names), names)
+    return shown(KAFKA.fast.skim(one, names), names)
 
 
 def dissected(one: MessageBytes, names: frozenset[str]) -> list[str]:
@@ -72,7 +72,7 @@ def test_most_messages_need_no_tree(name: str, monkeypatch: pytest.MonkeyPatch) 
     for recording in capture_names():
         for _, one in messages(recording):
             count += 1
-            KAFKA.skim(one, frozenset((name,)))
+            KAFKA.fast.skim(one, frozenset((name,)))
     assert count > 5000
     assert len(trees) < count / 20
 
@@ -185,7 +185,7 @@ def offsets_batch() -> bytes:
 
 def values(one: MessageBytes, name: str) -> list[object]:
     names = frozenset((name,))
-    return [field.value for field in walk(KAFKA.skim(one, names)) if field.name == name]
+    return [field.value for field in walk(KAFKA.fast.skim(one, names)) if field.name == name]
 
 
 def test_names_inside_records_of_kafkas_own_topics_are_found() -> None:
@@ -231,9 +231,9 @@ def heads_of(asked: MessageBytes, answered: MessageBytes) -> tuple[MessageHeads,
 def test_what_a_message_cannot_hold_is_known_from_its_api_and_version() -> None:
     def told(version: int, name: str) -> list[int]:
         heads, peer = heads_of(*exchange(request_frame(1, version, b""), response_frame(b"")))
-        return [int(one) for one in KAFKA.skims((name,), heads, peer, Topics).reader]
+        return [int(one) for one in KAFKA.fast.readers((name,), heads, peer, Topics).reader]
 
-    none, tree = Skims.NONE, Skims.TREE
+    none, tree = FieldReaders.NONE, FieldReaders.TREE
     assert told(6, "kafka.error") == [none, 0]
     assert told(6, "kafka.fetch_session_id") == [none, none]
     assert told(7, "kafka.fetch_session_id")[0] >= 0
@@ -241,16 +241,16 @@ def test_what_a_message_cannot_hold_is_known_from_its_api_and_version() -> None:
     assert told(6, "_ws.malformed") == [tree, tree]
     assert told(6, "kafka.long_poll") == [tree, none]
     heads, _ = heads_of(*exchange(request_frame(1, 6, b""), response_frame(b"")))
-    assert KAFKA.skims(("kafka.error",), heads, np.array([-1, -1]), Topics).reader.tolist() == [none, tree], "a response without its request"
+    assert KAFKA.fast.readers(("kafka.error",), heads, np.array([-1, -1]), Topics).reader.tolist() == [none, tree], "a response without its request"
     heads.have[0] = 8
-    assert KAFKA.skims(("kafka.error",), heads, np.array([1, 0]), Topics).reader.tolist() == [tree, tree], "a request whose header is cut off"
+    assert KAFKA.fast.readers(("kafka.error",), heads, np.array([1, 0]), Topics).reader.tolist() == [tree, tree], "a request whose header is cut off"
 
 
 def compared(names: tuple[str, ...], heads: MessageHeads, peer: np.ndarray, rows: Sequence[MessageBytes]) -> int:
     """How many of the messages were skimmed; what they gave is what their trees have."""
-    skims, count = KAFKA.skims(names, heads, peer, rows[0].find_facts), 0
+    skims, count = KAFKA.fast.readers(names, heads, peer, rows[0].find_facts), 0
     for number, one in zip(skims.reader.tolist(), rows, strict=True):
-        if number == Skims.TREE:
+        if number == FieldReaders.TREE:
             continue
         before, behind = b"\xff" * 3, b"\1" * 100
         got = skims.readers[number](before + one.data + behind, 3, 3 + one.end, 0) if number >= 0 else ([],) * len(names)

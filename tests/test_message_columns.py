@@ -20,7 +20,7 @@ from captures.stream.pair import tcp_pair
 from protocols.decoder import Decoder
 from protocols.engine.fields import walk
 from protocols.kafka.decoder import Kafka
-from protocols.message_heads import EVENT, ONEWAY, REQUEST, RESPONSE
+from protocols.kinds import EVENT, ONEWAY, REQUEST, RESPONSE
 from protocols.mongodb.decoder import MongoDB
 from protocols.zookeeper.decoder import ZooKeeper
 
@@ -39,7 +39,7 @@ def columns_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def one_by_one(decoder: type[Decoder]) -> Decoder:
     """The decoder without its columns."""
-    return type(decoder.__name__, (decoder,), {"by_columns": False})()  # type: ignore[no-any-return]
+    return type(decoder.__name__, (decoder,), {"fast": None})()  # type: ignore[no-any-return]
 
 
 def said(conversation: Conversation) -> list[Any]:
@@ -92,8 +92,8 @@ def test_what_heads_tell_of_a_field_is_what_its_dissection_tells(name: str, path
         if messages is None or messages.heads is None:
             continue
         rows += len(messages)
-        for field in decoder.heads_tell:
-            known = decoder.known(field, messages.heads, messages.peer)
+        for field in decoder.fast.columns:
+            known = decoder.fast.column(field, messages.heads, messages.peer)
             told += int(known.sure.sum())
             for row in np.flatnonzero(known.sure).tolist():
                 found = known.names[known.value[row]] if known.names else int(known.value[row])
@@ -144,7 +144,7 @@ def test_keys_paired_by_columns_are_those_paired_by_queues(rows: list[tuple[int,
         keys = Keys(key.astype(np.int64), luck > 0, dict.fromkeys(np.flatnonzero((luck == 0) & (key < 3)).tolist(), "other"),
                     set(np.flatnonzero((luck == 1) & (kind == RESPONSE)).tolist()))
         pairing.FEW = few  # type: ignore[misc]
-        return pair(side, kind.astype(np.uint8), np.arange(len(rows)), keys, False, np.flatnonzero(luck == 2), lambda response, request: acknowledged).tolist()
+        return pair(side, kind.astype(np.uint8), np.arange(len(rows)), keys, np.flatnonzero(luck == 2), lambda response, request: acknowledged).tolist()
     assert paired(1) == paired(1000)
 
 
@@ -153,11 +153,11 @@ def test_text_that_is_said_to_be_verbatim_stands_in_the_bytes_of_its_message(nam
     capture = Capture(path)
     capture.read_index()
     decoder = DECODERS[name]()
-    verbatim = decoder.verbatim()
+    verbatim = decoder.fast.verbatim()
     for stream in range(capture.streams("tcp")):
         conversation = Conversation(tcp_pair(capture.index, stream), [decoder])
         for pdu in conversation.pdus:
             data = conversation.data(pdu) + (conversation.data(pdu.peer) if pdu.peer is not None else b"")
             for one in walk(decoder.dissect(conversation.message(pdu))):
                 if one.name in verbatim and one.value and "\ufffd" not in one.value:
-                    assert one.value.encode() in data or any(other in data for other in conversation.elsewhere()), one
+                    assert one.value.encode() in data or any(other in data for other in conversation.not_verbatim_if()), one

@@ -1,7 +1,7 @@
 """Packets that may have a text in a field of a message, told from the bytes alone: no message is dissected that cannot match.
 
-A decoder names the fields whose text stands in its messages as it is (`Decoder.verbatim`). A message without the bytes of the text that a test
-asks for does not have it in such a field, unless it holds what `Decoder.elsewhere` names. Streams are searched once for a text, whole.
+A decoder names the fields whose text stands in its messages as it is (`Fast.verbatim`). A message without the bytes of the text that a test
+asks for does not have it in such a field, unless it holds what `Fast.not_verbatim_if` names. Streams are searched once for a text, whole.
 """
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ByteSearch:
                 found.searched.add(number)
                 for layer in self.capture.conversation(number).layers():
                     if layer.decoder is not None and layer.decoder.name == protocol:
-                        packet = _search(layer, (*needles, *layer.elsewhere()))
+                        packet = _search(layer, (*needles, *layer.not_verbatim_if()))
                         found.holds[packet[packet < len(found.holds)]] = True
         out = np.ones(len(packets), np.bool_)
         known = (packets < len(found.holds)) & (c.kind[packets] == PacketKind.TCP)

@@ -28,7 +28,8 @@ from captures.packet.model import Origin
 from captures.stream.pair import StreamPair
 from protocols.decoder import Decoder, Header, Kind, Match, MessageBytes, Side, Status, Summary
 from protocols.engine.fields import printable
-from protocols.message_heads import KINDS, HeaderColumns, MessageHeads
+from protocols.kinds import KINDS
+from protocols.message_heads import HeaderColumns, MessageHeads
 
 __all__ = ["Conversation", "Hole", "MessageRow"]
 
@@ -108,11 +109,11 @@ class Conversation:
         if not count:
             return
         windows = [one.window for one in cuts]
-        heads = self._heads(decoder, cuts, order, side_of, start, have, length) if decoder.by_columns and count >= FEW else None
+        heads = self._heads(decoder, cuts, order, side_of, start, have, length) if decoder.fast is not None and count >= FEW else None
         known = None
-        if heads is not None:
+        if heads is not None and decoder.fast is not None:
             try:
-                known = decoder.headers(heads)
+                known = decoder.fast.headers(heads)
             except Exception:  # a decoder's own mistake: messages are read one by one
                 known = None
         if known is None:
@@ -124,7 +125,7 @@ class Conversation:
 
         def answers(response: int, request: int) -> bool:
             return self.pair.acknowledges(int(first[response]), int(side_of[request]), int(start[request] + have[request]))
-        peer = pair(side_of, known.kind, packet, keys, decoder.ordered, np.flatnonzero(broken), answers)
+        peer = pair(side_of, known.kind, packet, keys, np.flatnonzero(broken), answers)
         self.pdus = self.messages = Messages(self.client_side, side_of, start, length, have, packet, first, known.kind, peer, heads, self._header)
         for side in (0, 1):
             mine = np.flatnonzero(side_of == side)
@@ -305,7 +306,7 @@ class Conversation:
         if decoder is None or messages is None:
             return
         try:
-            rows = decoder.teaching(messages.heads, messages.peer) if messages.heads is not None else None
+            rows = decoder.fast.teaching(messages.heads, messages.peer) if decoder.fast is not None and messages.heads is not None else None
             for one in messages if rows is None else (messages[row] for row in rows.tolist()):
                 message = self.message(one)
                 if rows is not None or decoder.teaches(message):
@@ -313,11 +314,11 @@ class Conversation:
         except Exception:  # a decoder's own mistake: what it learned before stays
             return
 
-    def elsewhere(self) -> Sequence[bytes]:
-        """`Decoder.elsewhere` for this conversation."""
-        if self.decoder is None:
+    def not_verbatim_if(self) -> Sequence[bytes]:
+        """`Fast.not_verbatim_if` for this conversation."""
+        if self.decoder is None or self.decoder.fast is None:
             return ()
-        return self.decoder.elsewhere(self.messages.heads if self.messages is not None else None, self.find_facts)
+        return self.decoder.fast.not_verbatim_if(self.messages.heads if self.messages is not None else None, self.find_facts)
 
     def rrt(self, pdu: MessageRow) -> int | None:
         """Nanoseconds from the packet with the request's last byte to the packet with the (first) response's first byte; None without a pair.
@@ -343,7 +344,7 @@ class Conversation:
         if mine.status in (None, Status.OK):
             if not pdu.complete:
                 return replace(mine, status=Status.TRUNCATED)
-            if pdu.kind in ALONE and ((self.decoder is not None and self.decoder.ordered) or pdu.header.key is not None):
+            if pdu.kind in ALONE and pdu.header.key is not None:
                 return replace(mine, status=ALONE[pdu.kind])
         return mine
 

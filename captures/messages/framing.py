@@ -167,7 +167,7 @@ class Cutter:
         while True:
             answer = self.decoder.frame(self.window.take(start, min(size, have)), side)
             if answer != MORE or size >= have:
-                return answer if answer >= HANDED_ON else REFUSED
+                return answer if answer > 0 or answer in (MORE, TO_END, HANDED_ON) else REFUSED
             size *= 2
 
     def message(self, start: int, end: int, most: int = CANDIDATE_LOOK) -> int:
@@ -259,12 +259,13 @@ class Cutter:
 
     def accepted(self, data: bytes, starts: NDArray[np.int64], length: NDArray[np.int64]) -> int:
         """How many of the messages of `data` that start there, one behind the other, the decoder accepts."""
-        if self.decoder.by_columns and len(starts) >= FIRST_BLOCK:
+        fast = self.decoder.fast
+        if fast is not None and len(starts) >= FIRST_BLOCK:
             rows = np.ndarray((len(data) - self.head + 1,), f"V{self.head}", data, strides=(1,))[starts]
             head = rows.view(np.uint8).reshape(len(starts), self.head)
             heads = MessageHeads(head, length, length, np.full(len(starts), self.side.from_client))
             try:
-                count = self.decoder.accepted(heads, self.side)
+                count = fast.count_accepted(heads, self.side)
             except Exception:  # a decoder's own mistake: messages are judged one by one
                 count = None
             if count is not None:

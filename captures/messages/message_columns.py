@@ -19,7 +19,8 @@ from captures.messages.conversation import Conversation
 from captures.messages.messages import Messages
 from captures.messages.queueing import waits
 from captures.messages.value_column import ValueColumn
-from protocols.message_heads import EVENT, KINDS, RESPONSE, FieldColumn
+from protocols.kinds import EVENT, KINDS, RESPONSE
+from protocols.message_heads import FieldColumn
 
 __all__ = ["MessageColumns"]
 
@@ -117,10 +118,10 @@ class MessageColumns:
             return FieldColumn(np.zeros(count, np.int64), ~everywhere, everywhere)
         if name == decoder.name:
             return FieldColumn(np.zeros(count, np.int64), everywhere, everywhere)
-        if messages.heads is None or name not in decoder.heads_tell:
+        if messages.heads is None or decoder.fast is None or name not in decoder.fast.columns:
             return None
         try:
-            return decoder.known(name, messages.heads, messages.peer)
+            return decoder.fast.column(name, messages.heads, messages.peer)
         except Exception:  # a decoder's own mistake: the reader finds out message by message
             return None
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.decoder import Header, Kind
-from protocols.message_heads import KINDS, MessageHeads
+from protocols.kinds import KINDS
+from protocols.message_heads import MessageHeads
 
 __all__ = ["Hole", "MessageRow", "Messages"]
 
@@ -72,7 +73,7 @@ class MessageRow:
 
 @dataclass(slots=True, eq=False)
 class Messages(Sequence[MessageRow]):
-    """All messages in order of completion, a column each of what `MessageRow` names; `kind` by number (see `protocols.message_heads`), `peer` the row of the
+    """All messages in order of completion, a column each of what `MessageRow` names; `kind` by number (see `protocols.kinds`), `peer` the row of the
     peer or -1. `heads` are their first bytes, where the decoder reads headers by columns. `header` gives a message's header."""
 
     client_side: int

@@ -1,7 +1,7 @@
 """Requests and responses brought together, in the order in which they were complete.
 
-A request waits under its key on its side's list; a response takes the oldest that waits on the other side with the same key (or,
-for protocols that answer in order, the oldest of all). Where bytes of the responding side are missing, the answers of requests made
+A request waits under its key on its side's list; a response takes the oldest that waits on the other side with the same key (protocols
+that answer in order give all messages one key). Where bytes of the responding side are missing, the answers of requests made
 before may have gone with them: of those that wait under one key only the newest is kept. Capture order may be skewed: a response captured
 before its request is paired when it acknowledges the request's bytes. A one-way request with a key waits as well: some servers answer.
 A request that has several responses (`Header.more`) has the first one as its peer, and is the peer of all.
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.message_heads import EVENT, RESPONSE
+from protocols.kinds import EVENT, RESPONSE
 
 __all__ = ["Keys", "pair"]
 
@@ -43,13 +43,13 @@ class Keys:
     more: set[int] = field(default_factory=set)
 
 
-def pair(side: Ints, kind: NDArray[np.uint8], packet: Ints, keys: Keys, ordered: bool, broken: Ints, answers: Callable[[int, int], bool]) -> Ints:
+def pair(side: Ints, kind: NDArray[np.uint8], packet: Ints, keys: Keys, broken: Ints, answers: Callable[[int, int], bool]) -> Ints:
     """For each row the row of its peer, -1 where it has none. `broken` are the rows (ascending) before which bytes of their side are missing;
     `answers(response, request)` says whether the packet of the row `response` acknowledges the bytes of the row `request`."""
     peer = np.full(len(side), -1, np.int64)
-    left = np.arange(len(side)) if ordered or len(side) < FEW else _one_to_one(side, kind, keys, peer)
+    left = np.arange(len(side)) if len(side) < FEW else _one_to_one(side, kind, keys, peer)
     if len(left):
-        rows = _rows(left, side, kind, keys, ordered)
+        rows = _rows(left, side, kind, keys)
         breaks = [*zip(broken.tolist(), side[broken].tolist(), packet[broken].tolist(), strict=True), (len(side), 0, 0)]
         _queues(rows, packet, keys.more, breaks, peer, answers)
     return peer
@@ -88,16 +88,14 @@ def _repeated(keys: Ints) -> Ints:
     return repeated
 
 
-def _rows(rows: Ints, side: Ints, kind: NDArray[np.uint8], keys: Keys, ordered: bool) -> Iterable[tuple[int, int, int, Any]]:
+def _rows(rows: Ints, side: Ints, kind: NDArray[np.uint8], keys: Keys) -> Iterable[tuple[int, int, int, Any]]:
     """(row, side, kind, key) of the rows that pair with something, in order."""
     other = keys.other
     columns = (rows.tolist(), side[rows].tolist(), kind[rows].tolist(), keys.numbered[rows].tolist(), keys.number[rows].tolist())
     for row, one, what, numbered, number in zip(*columns, strict=True):
         if what == EVENT:
             continue
-        if ordered:
-            yield row, one, what, None
-        elif numbered:
+        if numbered:
             yield row, one, what, number
         elif row in other:
             yield row, one, what, other[row]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from captures.messages.conversation import Conversation
 from captures.messages.messages import MessageRow
-from protocols.message_heads import RESPONSE
+from protocols.kinds import RESPONSE
 
 __all__ = ["queued", "waits"]
 

@@ -1,4 +1,4 @@
-"""Fields of messages that a decoder reads out of many of them by functions made for these fields (`Decoder.skims`), without a tree.
+"""Fields of messages that a decoder reads out of many of them by functions made for these fields (`Fast.readers`), without a tree.
 
 What is read goes straight into the columns of kept values. Messages of which the functions do not tell stay unread, for the reader of trees.
 """
@@ -19,7 +19,7 @@ from captures.messages.conversation import Conversation
 from captures.messages.messages import Messages
 from captures.messages.value_column import ValueColumn
 from captures.messages.window import Window
-from protocols.decoder import Skims
+from protocols.decoder import FieldReaders
 
 __all__ = ["Skimming"]
 
@@ -35,7 +35,7 @@ class Skimming:
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
-        self._skims: dict[int, Skims | None] = {}
+        self._skims: dict[int, FieldReaders | None] = {}
         self._names: tuple[str, ...] = ()
 
     def fill(self, wanted: ReadPlan, keep: Callable[[str], ValueColumn], packets: Array, likely: NDArray[np.bool_] | None) -> None:
@@ -72,15 +72,15 @@ class Skimming:
             asked = np.unique(np.concatenate([keep(key).unread(asked) for key in keys]))
             _read(conversation, messages, skims, [(key, wanted.fields[key], keep(key)) for key in keys], wanted, asked)
 
-    def _of(self, number: int, conversation: Conversation, names: tuple[str, ...]) -> Skims | None:
+    def _of(self, number: int, conversation: Conversation, names: tuple[str, ...]) -> FieldReaders | None:
         """How the fields with these names are read in a stream."""
         if names != self._names:
             self._skims, self._names = {}, names
         if number not in self._skims:
             assert conversation.messages is not None and conversation.decoder is not None
-            heads, peer, skims = conversation.messages.heads, conversation.messages.peer, None
+            heads, peer, fast, skims = conversation.messages.heads, conversation.messages.peer, conversation.decoder.fast, None
             try:
-                skims = conversation.decoder.skims(names, heads, peer, conversation.find_facts) if heads is not None else None
+                skims = fast.readers(names, heads, peer, conversation.find_facts) if fast is not None and heads is not None else None
             except Exception:  # a decoder's own mistake: the reader finds out message by message
                 skims = None
             self._skims[number] = skims
@@ -94,13 +94,13 @@ class Skimming:
         return key in wanted.present or (wanted.kinds[key] in CONVERT and wanted.kinds[key] != "bytes")
 
 
-def _read(conversation: Conversation, messages: Messages, skims: Skims, keys: Sequence[tuple[str, FieldName, ValueColumn]],
+def _read(conversation: Conversation, messages: Messages, skims: FieldReaders, keys: Sequence[tuple[str, FieldName, ValueColumn]],
           wanted: ReadPlan, packets: Array) -> None:
     """Keep the values of these packets (ascending) but those with messages of which `skims` does not tell."""
     rows = messages.in_packets(packets)
-    untold = rows[skims.reader[rows] == Skims.TREE]
+    untold = rows[skims.reader[rows] == FieldReaders.TREE]
     found = [_Values(field, column, key in wanted.present, wanted.kinds[key]) for key, field, column in keys]
-    read = rows[skims.reader[rows] >= 0] if not any(one.by_message for one in found) else rows[skims.reader[rows] != Skims.TREE]
+    read = rows[skims.reader[rows] >= 0] if not any(one.by_message for one in found) else rows[skims.reader[rows] != FieldReaders.TREE]
     windows = [Window(direction) for direction in conversation.directions] if len(read) * DENSE > len(messages) else None
     failed: list[int] = []
     kept: list[int] = []

@@ -50,7 +50,6 @@ class Iggy(Decoder):
     column = "Iggy"
     ports = recognise.PORTS
     framing = REQUESTS
-    ordered = False
 
     def specs(self) -> Iterable[Spec]:
         return frames.specs()

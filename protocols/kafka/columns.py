@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from protocols.kafka.describe import operation
 from protocols.kafka.frames import TEACHERS, Api
 from protocols.kafka.recognise import FAR, MOST, Expected, is_headless, is_request
-from protocols.message_heads import ONEWAY, REQUEST, RESPONSE, FieldColumn, HeaderColumns, MessageHeads
+from protocols.kinds import ONEWAY, REQUEST, RESPONSE
+from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 
 __all__ = ["TOLD", "headers", "known", "requests", "responses"]
 

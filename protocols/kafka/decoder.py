@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Skims, Summary
+from protocols.decoder import Decoder, Fast, FieldReaders, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
 from protocols.engine.fields import Field, Spec
 from protocols.kafka import batches, columns, describe, frames, internal, names, reader, recognise, sasl, schema, single, skim
 from protocols.kafka.frames import TEACHERS, TOKEN, Api
@@ -69,14 +69,51 @@ def _skip_tag(data: bytes, at: int) -> int:
     return at + 2 + data[at + 1]
 
 
+class FastKafka(Fast):
+    """How many messages are read at once: by columns of their first bytes."""
+
+    columns = columns.TOLD
+
+    def count_accepted(self, heads: MessageHeads, side: Side) -> int | None:
+        expected = recognise.expected(side.opening if side.from_client else side.peer_opening)
+        if expected.bare:
+            return None
+        return columns.requests(heads) if side.from_client else columns.responses(heads, expected)
+
+    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
+        return columns.headers(heads)
+
+    def column(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
+        return columns.known(name, heads, peer)
+
+    def readers(self, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64],
+                facts: Callable[[], Topics | None]) -> FieldReaders:
+        return skim.readers(names, heads, peer, facts)
+
+    def skim(self, message: MessageBytes, names: frozenset[str]) -> Sequence[Field]:
+        return skim.skim(message, names)
+
+    def verbatim(self) -> frozenset[str]:
+        return _verbatim()
+
+    def teaching(self, heads: MessageHeads, peer: NDArray[np.int64]) -> NDArray[np.int64]:
+        return columns.teaching(heads, peer)
+
+    def not_verbatim_if(self, heads: MessageHeads | None, facts: Callable[[], Topics]) -> Sequence[bytes]:
+        """What the names of internal topics begin with and, where requests may name topics by their ids alone, the ids of such topics. Records of
+        these topics have fields of their own, and their batches may be compressed."""
+        if heads is not None and not columns.any_by_id(heads):
+            return (INTERNAL.encode(),)
+        return (INTERNAL.encode(), *facts().internal)
+
+
 class Kafka(Decoder):
     """Apache Kafka, all APIs and versions of 0.8 to 4.5."""
 
     name = "kafka"
     title = "Apache Kafka"
     column = "Kafka"
-    by_columns = True
-    heads_tell = columns.TOLD
+    fast = FastKafka()
     ports = recognise.PORTS
     frames = Spec("kafka.request_frame", "Request Frame", "frame"), Spec("kafka.response_frame", "Response Frame", "frame")
     framing = Framing(offset=0, size=4, order="big", add=4, head=recognise.HEAD, least=4, most=recognise.MOST + 4)
@@ -92,18 +129,6 @@ class Kafka(Decoder):
         return Session()
 
     accepts = staticmethod(starts_message)
-
-    def accepted(self, heads: MessageHeads, side: Side) -> int | None:
-        expected = recognise.expected(side.opening if side.from_client else side.peer_opening)
-        if expected.bare:
-            return None
-        return columns.requests(heads) if side.from_client else columns.responses(heads, expected)
-
-    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
-        return columns.headers(heads)
-
-    def known(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
-        return columns.known(name, heads, peer)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
         if session.bare and self._is_token(data, start, end, side, session):
@@ -138,20 +163,8 @@ class Kafka(Decoder):
             return False
         return True
 
-    def verbatim(self) -> frozenset[str]:
-        return _verbatim()
-
-    def elsewhere(self, heads: MessageHeads | None, facts: Callable[[], Topics]) -> Sequence[bytes]:
-        """Batches of internal topics, whose records have the schema's fields, may be compressed; newer requests name the topic by its id alone."""
-        if heads is not None and not columns.any_by_id(heads):
-            return (INTERNAL.encode(),)
-        return (INTERNAL.encode(), *facts().internal)
-
     def new_facts(self) -> Topics:
         return Topics()
-
-    def teaching(self, heads: MessageHeads, peer: NDArray[np.int64]) -> NDArray[np.int64]:
-        return columns.teaching(heads, peer)
 
     def teaches(self, message: MessageBytes) -> bool:
         peer = message.peer if not message.from_client else None
@@ -168,12 +181,6 @@ class Kafka(Decoder):
 
     def dissect(self, message: MessageBytes) -> Sequence[Field]:
         return frames.dissect(message)
-
-    def skim(self, message: MessageBytes, names: frozenset[str]) -> Sequence[Field]:
-        return skim.skim(message, names)
-
-    def skims(self, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64], facts: Callable[[], Topics | None]) -> Skims:
-        return skim.skims(names, heads, peer, facts)
 
 
 @cache

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import MessageBytes, Skims
+from protocols.decoder import FieldReaders, MessageBytes
 from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.kafka import batches, frames, internal, names, reader, sasl, schema, single
@@ -24,7 +24,7 @@ from protocols.kafka.skimmers import Held, IdsNeeded, Writer
 from protocols.kafka.topics import Topics
 from protocols.message_heads import MessageHeads
 
-__all__ = ["skim", "skims"]
+__all__ = ["readers", "skim"]
 
 PRODUCE, ENVELOPE = 0, 58
 REQUEST, RESPONSE = 12, 8
@@ -188,22 +188,22 @@ def skim(message: MessageBytes, wanted: frozenset[str]) -> Sequence[Field]:
     return frames.dissect(message)
 
 
-def skims(wanted: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64], topics: Callable[[], Topics | None]) -> Skims:
+def readers(wanted: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64], topics: Callable[[], Topics | None]) -> FieldReaders:
     """How many messages are skimmed, by their heads."""
     client = heads.client
     request = np.where(client, np.arange(len(heads)), peer)
     rows = np.flatnonzero((heads.have >= np.where(client, REQUEST, RESPONSE)) & (request >= 0))
     rows = rows[heads.have[request[rows]] >= REQUEST]
     kinds, place = np.unique(heads.number(4, ">u4", request[rows]) << 1 | client[rows], return_inverse=True)
-    readers: list[Skimmer] = []
-    chosen = np.full(len(kinds), Skims.TREE)
+    made: list[Skimmer] = []
+    chosen = np.full(len(kinds), FieldReaders.TREE)
     for i, kind in enumerate(kinds.tolist()):
         read = _skimmer(Api(*struct.unpack(">hh", (kind >> 1).to_bytes(4, "big"))), bool(kind & 1), wanted, topics)
         if read is _nothing:
-            chosen[i] = Skims.NONE
+            chosen[i] = FieldReaders.NONE
         elif read is not None:
-            chosen[i] = len(readers)
-            readers.append(read)
-    reader = np.full(len(heads), Skims.TREE)
+            chosen[i] = len(made)
+            made.append(read)
+    reader = np.full(len(heads), FieldReaders.TREE)
     reader[rows] = chosen[place]
-    return Skims(reader, readers)
+    return FieldReaders(reader, made)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.message_heads import ONEWAY, REQUEST, RESPONSE, FieldColumn, HeaderColumns, MessageHeads
+from protocols.kinds import ONEWAY, REQUEST, RESPONSE
+from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 from protocols.mongodb import tables as t
 from protocols.mongodb.recognise import could_follow
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.decoder import Decoder, Fast, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
 from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.engine.records import read
@@ -43,14 +43,28 @@ class Session:
     exhaust: set[int] = field(default_factory=set)
 
 
+class FastMongoDB(Fast):
+    """How many messages are read at once: by columns of their first bytes."""
+
+    columns = columns.TOLD
+
+    def count_accepted(self, heads: MessageHeads, side: Side) -> int:
+        return columns.accepted(heads)
+
+    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
+        return columns.headers(heads)
+
+    def column(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
+        return columns.known(name, heads)
+
+
 class MongoDB(Decoder):
     """MongoDB's wire protocol."""
 
     name = "mongo"
     title = "MongoDB"
     column = "MongoDB"
-    by_columns = True
-    heads_tell = columns.TOLD
+    fast = FastMongoDB()
     ports = frozenset({27017, 27018, 27019})
     prefixes = (document.PATHS,)
     framing = Framing(offset=0, size=4, order="little", add=0, head=48, least=16, most=t.LARGEST)
@@ -68,15 +82,6 @@ class MongoDB(Decoder):
 
     def accepts(self, head: bytes, side: Side) -> bool:
         return could_follow(head)
-
-    def accepted(self, heads: MessageHeads, side: Side) -> int:
-        return columns.accepted(heads)
-
-    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
-        return columns.headers(heads)
-
-    def known(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
-        return columns.known(name, heads)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
         """Kind and key; the command's name where the message's first bytes tell it; in a reply of a chain its place in `context`, from 1."""

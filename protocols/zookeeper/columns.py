@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.message_heads import EVENT, REQUEST, RESPONSE, FieldColumn, HeaderColumns, MessageHeads
+from protocols.kinds import EVENT, REQUEST, RESPONSE
+from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 from protocols.zookeeper import tables as t
 from protocols.zookeeper.layouts import REQUESTS
 from protocols.zookeeper.recognise import COMMON_XIDS, MOST, reply_like, request_like

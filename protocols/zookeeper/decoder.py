@@ -12,7 +12,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import MORE, TO_END, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.decoder import MORE, TO_END, Decoder, Fast, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
 from protocols.engine.fields import Field, Spec, generated, printable
 from protocols.engine.records import Layout, Malformed, parse, read
 from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
@@ -57,12 +57,29 @@ class Session:
         self.creating = 0
 
 
+class FastZooKeeper(Fast):
+    """How many messages are read at once: by columns of their first bytes."""
+
+    columns = columns.TOLD
+
+    def count_accepted(self, heads: MessageHeads, side: Side) -> int:
+        return columns.requests(heads) if side.from_client else columns.replies(heads)
+
+    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
+        return columns.headers(heads)
+
+    def column(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
+        return columns.known(name, heads, peer)
+
+    def verbatim(self) -> frozenset[str]:
+        return VERBATIM
+
+
 class ZooKeeper(Decoder):
     name = "zookeeper"
     title = "Apache ZooKeeper"
     column = "ZooKeeper"
-    by_columns = True
-    heads_tell = columns.TOLD
+    fast = FastZooKeeper()
     ports = signs.PORTS
     framing = Framing(offset=0, size=4, order="big", add=4, head=48, least=signs.LEAST, most=signs.MOST)
 
@@ -81,15 +98,6 @@ class ZooKeeper(Decoder):
 
     def accepts(self, head: bytes, side: Side) -> bool:
         return signs.request_like(head) if side.from_client else signs.reply_like(head)
-
-    def accepted(self, heads: MessageHeads, side: Side) -> int:
-        return columns.requests(heads) if side.from_client else columns.replies(heads)
-
-    def headers(self, heads: MessageHeads) -> HeaderColumns | None:
-        return columns.headers(heads)
-
-    def known(self, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn:
-        return columns.known(name, heads, peer)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session) -> Header:
         if side.from_client:
@@ -142,9 +150,6 @@ class ZooKeeper(Decoder):
         if signs.connect_response(head) or (side.from_start and len(head) < 20):
             return Header(Kind.RESPONSE, CONNECT_KEY, "", Role.CONNECT_RESPONSE)
         return None
-
-    def verbatim(self) -> frozenset[str]:
-        return VERBATIM
 
     def describe(self, message: MessageBytes) -> Summary:
         words = _DESCRIBE[message.header.context](message)

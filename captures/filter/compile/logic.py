@@ -34,7 +34,7 @@ QUANTIFIED = {"==": ("==", False), "!=": ("!=", True), "!==": ("!=", False), "==
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
     """`keys` are the fields; `every` the quantifier all. `needs` are byte strings: the condition can only hold for a
-    message that contains one of them, or one of those that `Decoder.elsewhere` names. Empty: it may hold for any message."""
+    message that contains one of them, or one of those that `Fast.not_verbatim_if` names. Empty: it may hold for any message."""
 
     keys: frozenset[str]
     ready: Callable[[Env], bool]

@@ -49,7 +49,7 @@ def kind_of(spec: Spec) -> str:
 @dataclass(frozen=True, slots=True)
 class FieldName:
     """A field by its filter name. `protocol` is the filter name of the protocol that it belongs to. `by_message`: its values are read message by
-    message, a tuple each; with `test`, instead of the values, whether this test on them holds. `verbatim`: see `Decoder.verbatim`.
+    message, a tuple each; with `test`, instead of the values, whether this test on them holds. `verbatim`: see `Fast.verbatim`.
     `tcp_only`: no UDP datagram has the field."""
 
     name: str
@@ -101,8 +101,8 @@ class Names(Mapping[str, FieldName]):
         decoders = {decoder.name for decoder in registry.decoders()}
         own = {spec.name for spec in pv_fields.SPECS} | {spec.name for decoder in registry.decoders() for spec in decoder.frames or ()}
         self.decoders = decoders
-        heads = {name for decoder in registry.decoders() for name in decoder.heads_tell}
-        verbatim = {name for decoder in registry.decoders() for name in decoder.verbatim()}
+        heads = {name for decoder in registry.decoders() if decoder.fast for name in decoder.fast.columns}
+        verbatim = {name for decoder in registry.decoders() if decoder.fast for name in decoder.fast.verbatim()}
         tcp_only = {decoder.name for decoder in registry.decoders() if "udp" not in decoder.transports}
         self._prefixes = {prefix: decoder.name for decoder in registry.decoders() for prefix in decoder.prefixes}
         self._fields: dict[str, FieldName] = {}

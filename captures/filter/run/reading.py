@@ -188,7 +188,8 @@ class Reader:
             message = conversation.message(pdu)
             found: dict[str, list[Any]] = {}
             try:
-                fields: Sequence[Field] = decoder.skim(message, wanted.names)
+                skimmed = decoder.fast.skim(message, wanted.names) if decoder.fast is not None else None
+                fields: Sequence[Field] = decoder.dissect(message) if skimmed is None else skimmed
                 views = [message.data, *(view.data for view in message.views)]
                 ordinal[at] = ordinal.get(at, 0) + 1
                 part = self._part(lambda view, views=views: views[view], None)     # type: ignore[misc]

@@ -1,0 +1,196 @@
+"""The terms in which `captures` and decoders talk: what a decoder is given, and what it answers.
+
+These classes hold data and know no decoder, so that `Decoder` and `Fast` can both be stated in them. Authors of decoders import them from
+`protocols.decoder` (a plugin: from `protoview`).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Literal
+
+from protocols.kinds import Kind
+
+__all__ = ["Answer", "Carried", "Framing", "Header", "Match", "MessageBytes", "Opening", "Side", "Status", "Summary", "View"]
+
+
+class Answer(IntEnum):
+    """What `Decoder.frame` may answer in place of a length. All are numbers below 1, which no length is."""
+
+    MORE = 0
+    """Bytes are missing to tell."""
+    REFUSED = -1
+    """No message starts here."""
+    TO_END = -2
+    """All that is left of this direction is one message."""
+    HANDED_ON = -3
+    """All that is left of this direction belongs to another protocol (after an HTTP upgrade, say), which is recognised on its own."""
+
+
+class Status(StrEnum):
+    """How an exchange ended. The last three are told by `captures`, not by decoders."""
+
+    OK = "ok"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    NO_RESPONSE = "no_response"
+    ORPHAN = "orphan"
+    TRUNCATED = "truncated"
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """A length field at a fixed place: the message's length is its value plus `add`.
+
+    `head` is how many bytes `accepts` wants to see. A length outside `least` .. `most` (of the whole message, in bytes) is no message.
+    """
+
+    offset: int
+    size: int
+    order: Literal["big", "little"]
+    add: int
+    head: int
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One direction of a connection as framing sees it. `opening` and `peer_opening` are up to 4,096 bytes from the start of
+    each direction; `from_start` says that the start was captured; `first` that the bytes asked about are this direction's first.
+    `transport` is "tcp" or "udp", or the filter name of the protocol that carries the stream ("websocket"), `hint` what that one says of
+    the bytes, as in `Opening.hint`. `state` is what
+    `Decoder.framing_state` made for the connection."""
+
+    from_client: bool
+    from_start: bool
+    opening: bytes
+    peer_opening: bytes
+    first: bool = False
+    transport: str = "tcp"
+    state: Any = None
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What `recognise` sees of a connection: up to 16 KiB from the start of each direction, without gaps.
+
+    `data[0]` is what the side sent that opened the connection (SYN), or that was seen first; `ports` are their ports; `whole[i]` says
+    that `data[i]` is all that this side sent; `from_start[i]` that its first byte is the connection's first. `transport` is "tcp" or "udp" (of which
+    each `data` is the side's first datagram), or the filter name of the protocol that carries the stream; `hint` is what that one says of the bytes
+    (the subprotocol of a WebSocket, say), "" when it says nothing.
+    """
+
+    data: tuple[bytes, bytes]
+    ports: tuple[int, int]
+    from_start: tuple[bool, bool]
+    whole: tuple[bool, bool]
+    transport: str = "tcp"
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How sure a decoder is, 0-100, and why, in words for the user. `client` is the index in `Opening.data` of the client's side."""
+
+    score: int
+    why: str
+    client: int = 0
+
+
+@dataclass(slots=True)
+class Header:
+    """What pairing and statistics need of a message, read in about a microsecond.
+
+    `key` correlates a response with its request. With None a message pairs with nothing; with the same key in all messages, the oldest open
+    request gets the next response. `op` is the operation by name, "" in a response that does not name it; `context` is the decoder's own note on
+    how to read the rest. `more` says that further responses to the same request follow this one.
+    """
+
+    kind: Kind
+    key: Any = None
+    op: str = ""
+    context: Any = None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Bytes of an inner stream that one message carries. `data` are these bytes; where they stand in the message as they are, `start` is
+    their offset from the message's start, else it is None (they were unmasked, decompressed or decrypted). What messages of one direction carry
+    under the same `key` is one stream. `hint` goes to `Opening.hint`."""
+
+    data: bytes
+    start: int | None = None
+    key: int = 0
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A buffer of bytes with a name: the frame, a reassembled message, a decompressed body."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class MessageBytes:
+    """One message as `describe` and `dissect` see it: `data[start:end]` in byte view `view`.
+
+    `length` is what the message declares; `end - start` is less when its stream or the capture cuts it off. `peer` is the message
+    that it is paired with. `add_view` takes a byte view made from the message (a decompressed body) and gives its index.
+    """
+
+    data: bytes
+    start: int
+    end: int
+    length: int
+    header: Header
+    from_client: bool
+    view: int = 0
+    find_peer: Callable[[], MessageBytes | None] = lambda: None
+    find_facts: Callable[[], Any] = lambda: None
+    views: list[View] = field(default_factory=list)
+    first_view: int = 1
+
+    @property
+    def peer(self) -> MessageBytes | None:
+        return self.find_peer()
+
+    @property
+    def facts(self) -> Any:
+        """What the capture teaches (`Decoder.new_facts`), complete; None where nobody gathered it."""
+        return self.find_facts()
+
+    @property
+    def complete(self) -> bool:
+        return self.end - self.start >= self.length
+
+    def add_view(self, name: str, data: bytes) -> int:
+        self.views.append(View(name, data))
+        return self.first_view + len(self.views) - 1
+
+
+@dataclass(slots=True)
+class Summary:
+    """The words for one message, the same in the list, the tables, the statistics and the export.
+
+    `target` is what the operation works on (topic, path, collection), `endpoint` its aggregatable form; `id` the correlation id as
+    text; `status`, `code` and `error` stand in responses; `info` is the Info column. `soft` marks an error that callers expect as an answer
+    (the node is not there, asked for with exists). `waits` says that the server answers late by
+    design (a long poll): its response time is no latency.
+    """
+
+    op: str = ""
+    target: str = ""
+    endpoint: str = ""
+    id: str = ""
+    status: Status | None = None
+    code: int | None = None
+    error: str = ""
+    info: str = ""
+    soft: bool = False
+    waits: bool = False
