@@ -109,16 +109,20 @@ def pattern_of(pattern: bytes | str, flags: int = 0) -> Pattern:
     raw = pattern.encode("utf-8", "surrogatepass") if isinstance(pattern, str) else pattern
     text = isinstance(pattern, str)
     if not OTHERWISE.search(raw) and not (text and OTHERWISE_TEXT.search(raw)):
-        made = _linear(raw, flags, text)
-        if made is not None:
-            return made
+        linear = _linear(raw, flags, text)
+        if linear is not None:
+            return linear
     import regex
 
     braced = BRACE.sub(rb"\1\\{", raw)
     asked = (regex.IGNORECASE if flags & re.IGNORECASE else 0) | (regex.DOTALL if flags & re.DOTALL else 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _Limited(regex.compile(braced.decode("utf-8", "surrogatepass") if text else braced, asked | regex.VERSION0), raw)
+        try:
+            made = regex.compile(braced.decode("utf-8", "surrogatepass") if text else braced, asked | regex.VERSION0)
+        except regex.error as fault:      # what `re` does not judge: the name of a POSIX class
+            raise re.error(fault.msg, pattern, fault.pos) from None
+        return _Limited(made, raw)
 
 
 def _linear(raw: bytes, flags: int, text: bool) -> _Linear | None:

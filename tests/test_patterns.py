@@ -47,6 +47,12 @@ def test_what_re_does_not_know_or_others_read_differently(pattern: bytes, data: 
     assert pattern_of(pattern).span(data) == span
 
 
+@pytest.mark.parametrize("pattern", [b"[[:foo:]]", b"[0-9[:foo:]]", b"[[:alpha:"])
+def test_a_posix_class_that_nobody_knows_is_an_error_as_any_other(pattern: bytes) -> None:
+    with pytest.raises((re.error, Warning)):
+        pattern_of(pattern)
+
+
 def test_overlapping_alternatives_end_at_once() -> None:
     # (a|aa)+ has more ways through 50 letters than anybody can wait for, if they are tried one after the other
     for made in (needle("/(a|aa)+c/"), needle("/(?:a|ab|b)*d/")):
