@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,23 @@ def test_facts_are_gathered_once_and_anew_when_streams_are_read_differently() ->
     assert conversation.find_facts() is facts and "orders" in facts.names.values()    # type: ignore[attr-defined]
     capture.decode_as("udp", 1, "dns")
     assert conversation.find_facts() is not facts
+
+
+def test_a_row_that_must_not_wait_does_not_wait_for_facts_being_gathered() -> None:
+    capture = opened(TAUGHT)
+    row = next(i for i in range(len(capture)) if "orders" in capture.row(i).info)
+    gathering, go = threading.Event(), threading.Event()
+
+    def gather() -> None:
+        with capture._facts.frozen():       # as a pass over a large capture would hold it
+            gathering.set()
+            go.wait(10)
+
+    thread = threading.Thread(target=gather)
+    thread.start()
+    gathering.wait(10)
+    capture._decodings += 1
+    assert capture.row(row, ready_only=True).pending
+    go.set()
+    thread.join()
+    assert "orders" in capture.row(row).info

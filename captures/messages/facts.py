@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "FactsPending"]
 
 
+MISSING = object()
+
+
 class FactsPending(BaseException):
     """Words need facts that are not gathered yet, and the caller must not wait for them (`Facts.ready_only`)."""
 
@@ -39,24 +42,35 @@ class Facts:
 
     @property
     def generation(self) -> int:
-        """Another number whenever facts that were given out before hold no more."""
+        """Another number whenever facts that were given out before hold no more. Raises FactsPending within `ready_only`, while another thread gathers."""
         if self._state != self._state_now():
-            with self._lock:
-                self._state = self._state_now()
-                self._made.clear()
-                self._generation += 1
+            if not self._lock.acquire(blocking=not self._must_not_wait):
+                raise FactsPending
+            try:
+                if self._state != (now := self._state_now()):
+                    self._state = now
+                    self._made.clear()
+                    self._generation += 1
+            finally:
+                self._lock.release()
         return self._generation
+
+    @property
+    def _must_not_wait(self) -> bool:
+        return bool(getattr(self._local, "ready_only", False))
 
     def of(self, decoder: Decoder) -> Any:
         """The facts for a decoder's messages, complete. Raises FactsPending within `ready_only`."""
-        generation = self.generation
-        if decoder.name in self._made:
-            return self._made[decoder.name]
-        if getattr(self._local, "ready_only", False):
+        _ = self.generation      # forgets what holds no more
+        made = self._made.get(decoder.name, MISSING)
+        if made is not MISSING:
+            return made
+        if self._must_not_wait:
             raise FactsPending
         with self._lock:
-            if decoder.name in self._made and generation == self._generation:
-                return self._made[decoder.name]
+            made = self._made.get(decoder.name, MISSING)
+            if made is not MISSING:
+                return made
             made = decoder.new_facts()
             if made is not None:
                 for conversation in self._conversations():

@@ -9,6 +9,7 @@ import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 import xxhash
 
@@ -260,9 +261,7 @@ class Checksum:
         yield status_of(spec)
 
 
-_STATUS: dict[str, Spec] = {}
-
-
+@cache
 def status_of(spec: Spec) -> Spec:
     """The spec of the verdict below a checksum."""
-    return _STATUS.setdefault(spec.name, Spec(f"{spec.name}.status", f"{spec.label} status", "uint8", STATES, about="Whether the checksum is right"))
+    return Spec(f"{spec.name}.status", f"{spec.label} status", "uint8", STATES, about="Whether the checksum is right")
