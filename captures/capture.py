@@ -38,7 +38,6 @@ __all__ = ["Capture", "CaptureError"]
 
 KEPT_MESSAGES = 2_000_000
 """Messages of all kept streams together."""
-TRANSPORTS = {int(PacketKind.TCP): "tcp", int(PacketKind.UDP): "udp"}
 
 
 class StreamState:
@@ -66,7 +65,7 @@ class Capture:
         self._forced: dict[tuple[str, int], Decoder] = {}
         self._streams: LeastUsed[Stream, StreamState] = LeastUsed(KEPT_MESSAGES)
         self._lock = threading.RLock()
-        self._decodings = 0
+        self._decodings = 0     # how often the user has said how to decode
         self._facts = Facts(self._conversations, lambda: (self.complete, self._decodings))
         self._loaded = threading.Event()
 
@@ -96,7 +95,7 @@ class Capture:
     @property
     def version(self) -> tuple[Any, ...]:
         """Changes whenever packets have come or streams are decoded differently: what was made from the capture holds as long as this is equal."""
-        return len(self), self.complete, tuple(sorted((*key, decoder.name) for key, decoder in self._forced.items()))
+        return len(self), self.complete, self._decodings
 
     def __len__(self) -> int:
         """Packets indexed so far."""
@@ -316,8 +315,8 @@ class Capture:
 
     def _state(self, i: int, ready_only: bool = False) -> StreamState | None:
         """The stream of packet `i`, read at least as far as this packet."""
-        c = self.index.columns
-        stream = Stream("tcp" if int(c.kind[i]) == PacketKind.TCP else "udp", int(c.sd[i]) >> 1)
+        stream = self.stream_of(i)
+        assert stream is not None
         state = self._streams.get(stream)
         if state is not None and self._fresh(state, stream, i):
             return state

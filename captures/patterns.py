@@ -1,12 +1,16 @@
-"""Regular expressions of the user's, for filters and for Find: the same meaning as Python's `re`, and every search comes to an end.
+"""Regular expressions of the user's, for filters and for Find: in general the meaning of Python's `re`, and every search comes to an end.
 
-`re` decides whether a pattern is one. What RE2 understands in the same way is searched by it: its time grows with the data alone, whatever the
-pattern. The rest (back references, look-around, `$`, `\\s`, POSIX classes, bytes beyond ASCII) is searched by the package `regex`, which
-gives up after LIMIT seconds and lets other threads run meanwhile. Both are imported when a pattern is used.
+`re` decides whether a pattern is one, and searches those that repeat nothing, as plain words are. Of the others, what RE2 understands in the same way is
+searched by it: its time grows with the data alone, whatever the pattern. The rest (back references, look-around, `$`, `\\s`, POSIX classes, bytes beyond
+ASCII) is searched by the package `regex`, which is told to give up after LIMIT seconds. It looks at the clock between its steps, and a long run of one
+class is one step: in values of up to a megabyte it is punctual within half a second, in ten megabytes it may take ten times as long. Other threads go
+on meanwhile (pauses of 0.01 s at most were measured in 10 MB). Both are imported when a pattern needs them.
 
-Where RE2 means something else than `re`, and is therefore not asked: `$` (only the very end of the data), `\\s` (no vertical tab), `{,n}` (literal), case of
-bytes from 0x80 on (Latin-1 letters have two), and in text `\\d`, `\\w` and `\\b` (ASCII alone). Where `regex` does: a brace after which no number comes
-(an approximate match), which is escaped for it.
+RE2 means something else than `re`, and is therefore not asked, for: `$` (only the very end of the data), `\\s` (no vertical tab), `{,n}` (literal), case
+of bytes from 0x80 on (Latin-1 letters have two), and in text `\\d`, `\\w` and `\\b` (ASCII alone). A brace after which no number comes is escaped for
+`regex`, where it is an approximate match. What remains different, of patterns that repeat something: in text beyond ASCII, `regex` has other members in
+`\\w` and `\\s` (U+00B2, U+0301, U+001C), and the Turkish letters U+0130 and U+0131 are no `i` when case does not count; `\\B` matches an empty value; a
+repeated group that may match nothing can end elsewhere.
 """
 from __future__ import annotations
 
@@ -18,14 +22,16 @@ from typing import Any, Protocol
 from captures.file.errors import CaptureError
 from protocols.engine.printable import printable
 
-__all__ = ["Endless", "Pattern", "check", "pattern_of"]
+__all__ = ["Endless", "Pattern", "pattern_of"]
 
 LIMIT = 1.0
 """Seconds that one search may take."""
 SHOWN = 40
 """Characters of a pattern that a message shows."""
-POSIX = re.compile(rb"\[\^?(?:\[:\^?\w+:\])+")
-OTHERWISE = re.compile(rb"\$|\\[sSxuUN0-7Z]|\{,|[\x80-\xff]|\[\[:|\(\?[a-zA-Z]*[Lau]")
+POSIX = re.compile(r"\[\^?(?:\[:\^?\w+:\])+")
+REPEATS = re.compile(rb"[*+?{]")
+"""Without one of these a pattern is tried at each place once."""
+OTHERWISE = re.compile(rb"\$|\\[sSxuUN0-7Z]|\{,|[\x80-\xff]|\[:|\(\?[a-zA-Z]*[Lau]")
 """What RE2 may take in another sense than `re`, in bytes."""
 OTHERWISE_TEXT = re.compile(rb"\\[dDwWbB]")
 """The same in text, besides."""
@@ -53,6 +59,20 @@ class Pattern(Protocol):
         """Where matches lie, one after the other. Raises Endless."""
 
 
+class _Plain:
+    """Searched by `re`."""
+
+    def __init__(self, made: re.Pattern[Any]) -> None:
+        self._made = made
+
+    def span(self, data: Any) -> tuple[int, int] | None:
+        found = self._made.search(data)
+        return found.span() if found is not None else None
+
+    def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
+        return (found.span() for found in self._made.finditer(data))
+
+
 class _Linear:
     """Searched by RE2."""
 
@@ -62,8 +82,8 @@ class _Linear:
     def span(self, data: Any) -> tuple[int, int] | None:
         try:
             found = self._made.search(data)
-        except UnicodeEncodeError:      # a lone surrogate, which UTF-8 does not write
-            found = self._made.search(data.encode("utf-8", "replace").decode())
+        except UnicodeEncodeError:      # a lone surrogate, which UTF-8 does not write: another character that no pattern means
+            found = self._made.search("".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in data))
         return found.span() if found is not None else None
 
     def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
@@ -92,22 +112,29 @@ class _Limited:
             raise Endless(self._pattern) from None
 
 
-def check(pattern: bytes | str, flags: int) -> None:
-    """Raises re.error, a Warning or an OverflowError, RecursionError or ValueError for what is no pattern. POSIX classes, which `re` does not know, are
-    judged as other classes."""
+def _checked(pattern: bytes | str, flags: int) -> re.Pattern[Any]:
+    """What `re` makes of the pattern, POSIX classes, which it does not know, as other classes. Raises re.error, a Warning or an OverflowError,
+    RecursionError or ValueError for what is no pattern."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if isinstance(pattern, bytes):
-            re.compile(POSIX.sub(lambda found: b"[" + b"x" * (len(found[0]) - 1), pattern), flags)
-        else:
-            re.compile(pattern, flags)
+            return re.compile(_other_classes(pattern.decode("latin-1")).encode("latin-1"), flags)
+        return re.compile(_other_classes(pattern), flags)
+
+
+def _other_classes(pattern: str) -> str:
+    """The pattern with letters in place of what opens a POSIX class, as long as before: errors keep their places."""
+    return POSIX.sub(lambda found: "[" + "x" * (len(found[0]) - 1), pattern)
 
 
 def pattern_of(pattern: bytes | str, flags: int = 0) -> Pattern:
-    """The search for a pattern (bytes in bytes, text in text); `flags` are those of `re`: IGNORECASE, DOTALL. Raises what `check` raises."""
-    check(pattern, flags)
+    """The search for a pattern (bytes in bytes, text in text); `flags` are those of `re`: IGNORECASE, DOTALL. Raises re.error, a Warning, or an
+    OverflowError, RecursionError or ValueError, for what is no pattern."""
+    plain = _checked(pattern, flags)
     raw = pattern.encode("utf-8", "surrogatepass") if isinstance(pattern, str) else pattern
     text = isinstance(pattern, str)
+    if not REPEATS.search(raw) and b"[:" not in raw:
+        return _Plain(plain)
     if not OTHERWISE.search(raw) and not (text and OTHERWISE_TEXT.search(raw)):
         linear = _linear(raw, flags, text)
         if linear is not None:

@@ -41,9 +41,11 @@ def test_text_is_searched_as_re_does(pattern: str, flags: int, text: str) -> Non
 
 
 @pytest.mark.parametrize(("pattern", "data", "span"), [
-    (b"[[:alpha:]]+", b"12abc3", (2, 5)), (b"[[:digit:][:space:]]+$", b"a 12", (1, 4)), (b"a\\Z", b"ba", (1, 2)), (b"x{y", b"ax{y", (1, 4)),
+    (b"[[:alpha:]]+", b"12abc3", (2, 5)), (b"[[:alpha:]]", b"12abc3", (2, 3)),
+    ("[[:alpha:]]+", "12abc3", (2, 5)), (b"[0-2[:space:]]", b"3 ", (1, 2)), (b"[[:digit:][:space:]]+$", b"a 12", (1, 4)),
+    (b"a\\Z", b"ba", (1, 2)), (b"x{y", b"ax{y", (1, 4)),
 ])
-def test_what_re_does_not_know_or_others_read_differently(pattern: bytes, data: bytes, span: tuple[int, int]) -> None:
+def test_what_re_does_not_know_or_others_read_differently(pattern: bytes | str, data: bytes | str, span: tuple[int, int]) -> None:
     assert pattern_of(pattern).span(data) == span
 
 
@@ -51,6 +53,17 @@ def test_what_re_does_not_know_or_others_read_differently(pattern: bytes, data: 
 def test_a_posix_class_that_nobody_knows_is_an_error_as_any_other(pattern: bytes) -> None:
     with pytest.raises((re.error, Warning)):
         pattern_of(pattern)
+
+
+@pytest.mark.parametrize(("pattern", "flags", "text"), [("i", re.IGNORECASE, "\u0130"), (r"\w", 0, "\u00b2"), (r"\s", 0, "\x1c"), (r"\B", 0, ""),
+                                                       ("I.", re.IGNORECASE, "x\u0131y")])
+def test_what_repeats_nothing_means_exactly_what_it_means_in_re(pattern: str, flags: int, text: str) -> None:
+    expected = re.compile(pattern, flags).search(text)
+    assert pattern_of(pattern, flags).span(text) == (expected.span() if expected else None)
+
+
+def test_a_lone_surrogate_is_no_question_mark() -> None:
+    assert pattern_of(r"\?+").span("a\udc80") is None and pattern_of("a.?").span("a\udc80") == (0, 2)
 
 
 def test_overlapping_alternatives_end_at_once() -> None:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Facts", "FactsPending"]
 
-
 MISSING = object()
 
 
 class FactsPending(BaseException):
-    """Words need facts that are not gathered yet, and the caller must not wait for them (`Facts.ready_only`)."""
+    """Words need facts that are not gathered yet, and the caller must not wait for them (`Facts.ready_only`). It passes through decoders, and through
+    the guards around them, which catch every Exception: it is nobody's mistake."""
 
 
 class Facts:
@@ -43,6 +43,11 @@ class Facts:
     @property
     def generation(self) -> int:
         """Another number whenever facts that were given out before hold no more. Raises FactsPending within `ready_only`, while another thread gathers."""
+        self._forget_stale()
+        return self._generation
+
+    def _forget_stale(self) -> None:
+        """Drop what was gathered in another state of the capture. Raises FactsPending as `generation` does."""
         if self._state != self._state_now():
             if not self._lock.acquire(blocking=not self._must_not_wait):
                 raise FactsPending
@@ -53,7 +58,6 @@ class Facts:
                     self._generation += 1
             finally:
                 self._lock.release()
-        return self._generation
 
     @property
     def _must_not_wait(self) -> bool:
@@ -61,7 +65,7 @@ class Facts:
 
     def of(self, decoder: Decoder) -> Any:
         """The facts for a decoder's messages, complete. Raises FactsPending within `ready_only`."""
-        _ = self.generation      # forgets what holds no more
+        self._forget_stale()
         made = self._made.get(decoder.name, MISSING)
         if made is not MISSING:
             return made

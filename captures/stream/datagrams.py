@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from captures.stream.byte_stream import Ints
-from captures.stream.reassembly import Direction
+from captures.stream.reassembly import Direction, payload_lengths
 
 if TYPE_CHECKING:
     from captures.index.index import Index
@@ -32,19 +32,14 @@ class Datagrams(Direction):
 
 def datagrams(index: Index, stream: int) -> tuple[Datagrams, Datagrams]:
     """Both directions of UDP stream `stream`, by direction bit."""
-    columns = index.columns
     packet = np.asarray(index.packets_of("udp", stream), np.int64)
-    sent = columns.plen[packet].astype(np.int64)
-    have = np.minimum(sent, np.maximum(columns.cap[packet].astype(np.int64) - columns.poff[packet], 0))
-    put_together = [k for k, one in enumerate(packet.tolist()) if one in index.datagrams] if index.datagrams else []
-    for k in put_together:
-        have[k] = min(int(sent[k]), index.payload(int(packet[k]))[2])
-    side = columns.sd[packet] & 1
+    sent, have, put_together = payload_lengths(index, packet)
+    side = index.columns.sd[packet] & 1
 
     def one(mine: int) -> Datagrams:
         rows = np.flatnonzero((side == mine) & (have > 0))
         ends = np.cumsum(sent[rows])
         pieces = (ends - sent[rows], have[rows], packet[rows], np.zeros(len(rows), np.int64))
-        return Datagrams(index, mine, pieces, sent[rows], int(ends[-1]) if len(ends) else 0, bool(put_together))
+        return Datagrams(index, mine, pieces, sent[rows], int(ends[-1]) if len(ends) else 0, put_together)
 
     return one(0), one(1)

@@ -23,7 +23,7 @@ from captures.stream.byte_stream import ByteStream, Place
 if TYPE_CHECKING:
     from captures.index.index import Index
 
-__all__ = ["Direction", "reassemble"]
+__all__ = ["Direction", "payload_lengths", "reassemble"]
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 
@@ -124,21 +124,29 @@ class _Segments:
     have: Ints
 
 
-def reassemble(index: Index, stream: int) -> tuple[Direction, Direction]:
-    """Both directions of TCP stream `stream`, by direction bit."""
+def payload_lengths(index: Index, packet: Ints) -> tuple[Ints, Ints, bool]:
+    """Of the TCP or UDP payloads of these packets: how many bytes were sent (by the headers), how many of them were captured, and whether a packet is among
+    them that was put together from IP fragments."""
     columns = index.columns
-    packet = np.asarray(index.packets_of("tcp", stream), np.int64)
     sent = columns.plen[packet].astype(np.int64)
     have = np.minimum(sent, np.maximum(columns.cap[packet].astype(np.int64) - columns.poff[packet], 0))
     put_together = [k for k, one in enumerate(packet.tolist()) if one in index.datagrams] if index.datagrams else []
     for k in put_together:
         have[k] = min(int(sent[k]), index.payload(int(packet[k]))[2])
+    return sent, have, bool(put_together)
+
+
+def reassemble(index: Index, stream: int) -> tuple[Direction, Direction]:
+    """Both directions of TCP stream `stream`, by direction bit."""
+    columns = index.columns
+    packet = np.asarray(index.packets_of("tcp", stream), np.int64)
+    sent, have, put_together = payload_lengths(index, packet)
     flags = columns.flags[packet]
     # what a reset carries is a diagnosis (RFC 9293, section 3.10.7), not the stream
     reset = (flags & RST) != 0
     sent[reset] = have[reset] = 0
     segments = _Segments(packet, columns.sd[packet].astype(np.int64) & 1, columns.seq[packet], columns.ack[packet], flags, sent, have)
-    return _direction(index, segments, 0, bool(put_together)), _direction(index, segments, 1, bool(put_together))
+    return _direction(index, segments, 0, put_together), _direction(index, segments, 1, put_together)
 
 
 def _direction(index: Index, all_: _Segments, side: int, fragmented: bool) -> Direction:
