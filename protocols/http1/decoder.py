@@ -17,6 +17,8 @@ from protocols.http1.head import Head, head, start_like
 
 __all__ = ["HTTP"]
 
+IN_ORDER = "in order"
+"""The key of all messages: responses come in the order of their requests (RFC 9112 section 9.3.2)."""
 SEGMENTS = 2
 """Path segments of an endpoint."""
 JSON_MOST = 1 << 16
@@ -28,7 +30,6 @@ class HTTP(Decoder):
     title = "Hypertext Transfer Protocol"
     column = "HTTP"
     ports = frozenset({80, 3128, 8000, 8008, 8080, 8081, 8888})
-    ordered = True
     header_bytes = 1 << 16
     prefixes = ("http.header.",)
     frames = tree.REQUEST_IN, tree.RESPONSE_IN
@@ -70,8 +71,8 @@ class HTTP(Decoder):
         if found.line is None:
             return Header(Kind.EVENT)
         if side.from_client:
-            return Header(Kind.REQUEST, None, found.method)
-        return Header(Kind.RESPONSE, None, "", None, found.code < 200 and found.code != 101)
+            return Header(Kind.REQUEST, IN_ORDER, found.method)
+        return Header(Kind.RESPONSE, IN_ORDER, "", None, found.code < 200 and found.code != 101)
 
     def describe(self, message: MessageBytes) -> Summary:
         found = head(message.data, message.start, message.end)
