@@ -174,23 +174,53 @@ class MessageBytes:
         return self.first_view + len(self.views) - 1
 
 
-@dataclass(slots=True)
 class Summary:
     """The words for one message, the same in the list, the tables, the statistics and the export.
 
-    `target` is what the operation works on (topic, path, collection), `endpoint` its aggregatable form; `id` the correlation id as
-    text; `status`, `code` and `error` stand in responses; `info` is the Info column. `soft` marks an error that callers expect as an answer
-    (the node is not there, asked for with exists). `waits` says that the server answers late by
-    design (a long poll): its response time is no latency.
+    `targets` are what the operation works on (topics, a path, a collection), each whole; `endpoint` is their aggregatable form; `id` the correlation
+    id as text; `status`, `code` and `error` stand in responses, `error_text` is what the server said about its error in words. `client_id` is what the
+    client calls itself, in a request. `soft` marks an error that callers expect as an answer (the node is not there, asked for with exists).
+    `long_poll` says that the server answers late by design: its response time is no latency.
+
+    `info` is the Info column. A function in its place is called when somebody reads it, and once: most messages of a capture are counted and
+    filtered, and only the few on the screen are read.
     """
 
-    op: str = ""
-    target: str = ""
-    endpoint: str = ""
-    id: str = ""
-    status: Status | None = None
-    code: int | None = None
-    error: str = ""
-    info: str = ""
-    soft: bool = False
-    waits: bool = False
+    __slots__ = ("client_id", "code", "endpoint", "error", "error_text", "id", "long_poll", "op", "soft", "status", "targets", "text")
+
+    def __init__(self, op: str = "", target: str | tuple[str, ...] = "", endpoint: str = "", id: str = "", status: Status | None = None,
+                 code: int | None = None, error: str = "", info: str | Callable[[], str] = "", soft: bool = False, long_poll: bool = False,
+                 client_id: str = "", error_text: str = "") -> None:
+        self.op = op
+        self.targets: tuple[str, ...] = target if type(target) is tuple else (target,) if target else ()    # type: ignore[assignment]
+        self.endpoint = endpoint
+        self.id = id
+        self.status = status
+        self.code = code
+        self.error = error
+        self.text = info
+        """`info`, or the function that makes it."""
+        self.soft = soft
+        self.long_poll = long_poll
+        self.client_id = client_id
+        self.error_text = error_text
+
+    @property
+    def target(self) -> str:
+        """`targets` in one line."""
+        return ", ".join(self.targets)
+
+    @target.setter
+    def target(self, target: str) -> None:
+        self.targets = (target,) if target else ()
+
+    @property
+    def info(self) -> str:
+        """The Info column."""
+        if not isinstance(self.text, str):
+            self.text = self.text()
+        return self.text
+
+    @info.setter
+    def info(self, info: str | Callable[[], str]) -> None:
+        self.text = info

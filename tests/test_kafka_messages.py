@@ -297,9 +297,9 @@ def test_a_response_reports_its_first_error_and_how_many() -> None:
 
 
 def test_long_polls_are_marked_so_that_their_time_is_no_latency() -> None:
-    assert KAFKA.describe(message(FETCH)).waits
+    assert KAFKA.describe(message(FETCH)).long_poll
     assert named(KAFKA.dissect(message(FETCH)), "kafka.long_poll") == [True]
-    assert not KAFKA.describe(message(K3)).waits
+    assert not KAFKA.describe(message(K3)).long_poll
 
 
 def test_an_error_that_is_a_step_of_the_protocol_is_soft() -> None:

@@ -188,7 +188,7 @@ def test_chains_of_an_exhaust_cursor_belong_to_one_request_each() -> None:
 
 def test_streamed_hellos_wait_by_design() -> None:
     waits = Counter(
-        conversation.summary(pdu).waits for conversation in conversations("mongodb-pymongo4.20-ferretdb1.24-proxyw0-stream") for pdu in conversation.pdus
+        conversation.summary(pdu).long_poll for conversation in conversations("mongodb-pymongo4.20-ferretdb1.24-proxyw0-stream") for pdu in conversation.pdus
         if pdu.header.context is not None)
     assert waits == {True: 7}
 

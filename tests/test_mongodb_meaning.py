@@ -178,7 +178,7 @@ def test_proofs_in_replies_stand_in_no_text(with_request: bool) -> None:
 def test_long_polls_are_marked_on_request_and_reply(data: bytes, waits: bool) -> None:
     request = message(data)
     reply = message(op_msg({"ok": 1.0}, 8, 7), False, request)
-    assert (MONGO.describe(request).waits, MONGO.describe(reply).waits) == (waits, waits)
+    assert (MONGO.describe(request).long_poll, MONGO.describe(reply).long_poll) == (waits, waits)
     assert meaning(request).get("awaits", False) is waits
 
 
@@ -187,7 +187,7 @@ def test_replies_of_a_chain_are_numbered_and_later_ones_wait() -> None:
     request = message(op_msg({"getMore": Int64(5), "collection": "c", "$db": "d"}, 10, 0, 1 << 16), session=session)
     replies = [message(op_msg({"cursor": {"id": Int64(5), "nextBatch": []}, "ok": 1.0}, ident, answered, flags), False, request, session)
                for ident, answered, flags in ((900, 10, 2), (901, 900, 2), (902, 901, 0))]
-    assert [(meaning(one)["exhaust_reply"], meaning(one).get("more_to_come", False), MONGO.describe(one).waits) for one in replies] == [
+    assert [(meaning(one)["exhaust_reply"], meaning(one).get("more_to_come", False), MONGO.describe(one).long_poll) for one in replies] == [
         (1, True, False), (2, True, True), (3, False, True)]
     assert MONGO.describe(replies[1]).info == "getMore d.c ← ok 0 docs cursor 5 (reply 2 of exhaust, more to come)"
 

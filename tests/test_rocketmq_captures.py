@@ -112,7 +112,7 @@ def test_every_answer_has_its_request_and_only_held_requests_have_none(name: str
         if pdu.header.kind is Kind.RESPONSE:
             assert name in CUT and said.status is Status.ORPHAN
         else:
-            assert said.waits and said.op in ("PULL_MESSAGE", "LITE_PULL_MESSAGE", "POP_MESSAGE") and said.status is Status.NO_RESPONSE
+            assert said.long_poll and said.op in ("PULL_MESSAGE", "LITE_PULL_MESSAGE", "POP_MESSAGE") and said.status is Status.NO_RESPONSE
 
 
 def test_ids_keys_and_bodies_of_the_producer() -> None:

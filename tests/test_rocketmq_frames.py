@@ -217,9 +217,9 @@ def test_versions_are_named_as_mqversion_names_them(number: int, name: str) -> N
     ({"sysFlag": "2", "suspendTimeoutMillis": "15000"}, True), ({"sysFlag": "4", "suspendTimeoutMillis": "15000"}, False), ({"sysFlag": "6"}, False)])
 def test_a_pull_that_may_be_held_is_a_long_poll(ext: dict[str, str], waits: bool) -> None:
     one = Exchange(json_frame(11, {"topic": "t"} | ext), json_frame(19, {}, flag=1, remark="NO_MATCHED_MESSAGE"))
-    assert one.decoder.describe(one.request).waits is waits
+    assert one.decoder.describe(one.request).long_poll is waits
     said = one.decoder.describe(one.response)
-    assert said.waits is waits and said.status is Status.OK and said.code == 19
+    assert said.long_poll is waits and said.status is Status.OK and said.code == 19
 
 
 def test_a_header_that_is_no_json_is_malformed_and_the_body_still_read() -> None:

@@ -11,7 +11,7 @@ import gc
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from captures.least_used import LeastUsed
 from captures.messages.carried import carried_pairs
 from captures.messages.facts import Facts
 from captures.messages.framing import Cut, cut
+from captures.messages.info_text import readable
 from captures.messages.messages import Hole, MessageRow, Messages
 from captures.messages.pairing import Keys, pair
 from captures.messages.recognition import gather, ranking, recognise
@@ -338,14 +339,10 @@ class Conversation:
             other = self._described(pdu.peer)
             request, response = (other, mine) if pdu.kind is Kind.RESPONSE else (mine, other)
             return Summary(
-                mine.op or request.op, mine.target or request.target, mine.endpoint or request.endpoint, mine.id or request.id,
-                response.status, response.code, response.error, mine.info, response.soft, request.waits or response.waits,
+                mine.op or request.op, mine.targets or request.targets, mine.endpoint or request.endpoint, mine.id or request.id,
+                response.status, response.code, response.error, lambda: mine.info, response.soft, request.long_poll or response.long_poll,
+                request.client_id or response.client_id, response.error_text,
             )
-        if mine.status in (None, Status.OK):
-            if not pdu.complete:
-                return replace(mine, status=Status.TRUNCATED)
-            if pdu.kind in ALONE and pdu.header.key is not None:
-                return replace(mine, status=ALONE[pdu.kind])
         return mine
 
     def summary_text(self, pdu: MessageRow) -> str:
@@ -390,7 +387,13 @@ class Conversation:
             except Exception as mistake:  # a decoder's own mistake must not end the program
                 fault = f"{type(mistake).__name__}: {mistake}"
             else:
-                if not pdu.complete and words.status in (None, Status.OK) and pdu.kind is Kind.RESPONSE:
-                    words = replace(words, status=Status.TRUNCATED)
-                return words if words.info.isprintable() else replace(words, info=printable(words.info))
+                if words.status in (None, Status.OK):
+                    alone = pdu.peer is None
+                    if not pdu.complete and (alone or pdu.kind is Kind.RESPONSE):
+                        words.status = Status.TRUNCATED
+                    elif alone and pdu.kind in ALONE and pdu.header.key is not None:
+                        words.status = ALONE[pdu.kind]
+                if not isinstance(words.text, str) or not words.text.isprintable():
+                    words.text = partial(readable, words.text)
+                return words
         return Summary(op=pdu.header.op, info=printable(f"{pdu.have:,} bytes; the decoder failed: {fault}"))

@@ -132,7 +132,7 @@ def _response(message: MessageBytes, found: Head) -> Summary:
     if code >= 400:
         said = _said(message, found)
         out.error = printable(f"{code} {phrase}" + (f": {said}" if said else ""))
-    out.waits = kind == "text/event-stream"
+    out.long_poll = kind == "text/event-stream"
     switched = f" → {found.value('upgrade')}" if code == 101 else ""
     out.info = printable(f"{code} {phrase}{switched}{what}" + (f" ({about})" if about else ""))
     return out

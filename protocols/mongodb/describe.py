@@ -93,7 +93,7 @@ def _request(body: Body) -> Summary:
     waits = awaits(body, command)
     if waits:
         words.append("(awaits)")
-    return Summary(op=op, target=target, endpoint=target, info=" ".join(w for w in words if w), waits=waits)
+    return Summary(op=op, target=target, endpoint=target, info=" ".join(w for w in words if w), long_poll=waits)
 
 
 def awaits(body: Body, command: str) -> bool:
@@ -191,7 +191,7 @@ def _response(body: Body, message: MessageBytes) -> Summary:
     target = ".".join(part for part in namespace(asked, command) if part) if asked is not None else cursor_namespace(body)
     fault = fault_of(body)
     place = message.header.context
-    summary = Summary(op=command, target=target, endpoint=target, waits=asked is not None and (awaits(asked, command) or bool(place and place > 1)))
+    summary = Summary(op=command, target=target, endpoint=target, long_poll=asked is not None and (awaits(asked, command) or bool(place and place > 1)))
     what = f"{command} {target}".strip()
     if fault is not None:
         summary.status, summary.code, summary.error, summary.soft = t.error_status(fault.code), fault.code, fault.name, expected(command, fault)

@@ -131,7 +131,7 @@ class Words:
             return f"{name} q{queue}", name
         return name, name
 
-    def waits(self) -> bool:
+    def long_poll(self) -> bool:
         """Whether the request allows the server to hold its answer until there are messages."""
         if self.asked in t.PULLS:
             return bool(self.head.number("sysFlag") & 2) and self.head.number("suspendTimeoutMillis") > 0
@@ -203,7 +203,7 @@ def _request(said: Words) -> Summary:
     target, endpoint = said.target()
     details = said.fill(operation.asks) if operation else ""
     parts = [name, details[:SHOWN], "one-way" if said.head.flag & t.ONEWAY else "", "" if said.message.complete else "cut off", f" #{said.head.opaque}"]
-    return Summary(name, target, endpoint, str(said.head.opaque), info=" ".join(part for part in parts if part), waits=said.waits())
+    return Summary(name, target, endpoint, str(said.head.opaque), info=" ".join(part for part in parts if part), long_poll=said.long_poll())
 
 
 def _response(said: Words, request: Words | None) -> Summary:
@@ -228,7 +228,7 @@ def _response(said: Words, request: Words | None) -> Summary:
         parts.append("cut off")
     info = " ".join(part for part in [*parts, f" #{found.opaque}"] if part)
     return Summary(name, target, endpoint, str(found.opaque), outcome.status, found.code, outcome.name if failed else "", info,
-                   waits=request.waits() if request else False)
+                   long_poll=request.long_poll() if request else False)
 
 
 def _carried(said: Words) -> str:
