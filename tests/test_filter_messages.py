@@ -15,8 +15,8 @@ from packet_bytes import ACK, SYN, between, tcp, write
 
 from captures.capture import Capture
 from captures.filter import FilterError, FilterRun, Names, compile_filter
-from captures.filter.run.reading import Reader
-from captures.messages import store
+from captures.values import store
+from captures.values.reading import Reader
 from protocols.engine.fields import Field, walk
 
 MIXED = Path(__file__).parent / "data" / "filter" / "mixed.pcap"

@@ -13,8 +13,8 @@ from captures.file.errors import CaptureError
 from captures.filter import Filter, FilterError, FilterRun, Names, compile_filter
 from captures.filter.compile.regex import compiled
 from captures.filter.run.by_index import Block, Ternary
-from captures.filter.run.reading import Reader
-from captures.messages import store
+from captures.values import store
+from captures.values.reading import Reader
 
 DATA = Path(__file__).parent / "data" / "filter"
 GOLDEN = [tuple(line.split("\t")) for line in (DATA / "tshark.txt").read_text().splitlines() if not line.startswith("#")]

@@ -11,9 +11,9 @@ from captures.capture import Capture
 from captures.filter import FilterRun, Names, compile_filter
 from captures.messages import conversation as conversations
 from captures.messages import framing, pairing
-from captures.messages.byte_search import ByteSearch
-from captures.messages.message_columns import MessageColumns
-from captures.messages.skimming import Skimming
+from captures.values.byte_search import ByteSearch
+from captures.values.message_columns import MessageColumns
+from captures.values.skimming import Skimming
 from protocols.decoder import Fast
 
 DATA = Path(__file__).parent / "data"

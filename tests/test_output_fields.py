@@ -8,7 +8,7 @@ import pytest
 
 from captures.capture import Capture
 from captures.output.field_table import FieldFormat, field_format, field_table
-from captures.output.names import known
+from captures.values.known_names import known
 from tui.command.cli import demo, main
 
 NAMES = ["frame.number", "frame.len", "frame.time_epoch", "frame.time_relative", "frame.interface_id", "eth.addr", "ip.src", "ip.ttl", "tcp.port",

@@ -3,8 +3,8 @@
 `compile_filter` makes a `Filter` of a text; `FilterRun` finds the packets of a capture that it shows.
 """
 from captures.filter.compile.compiled import Filter, compile_filter
-from captures.filter.compile.names import Names
 from captures.filter.language.errors import FilterError, Fix, Trap
 from captures.filter.run.run import FilterRun
+from captures.values.field_names import Names
 
 __all__ = ["Filter", "FilterError", "FilterRun", "Fix", "Names", "Trap", "compile_filter"]

@@ -10,12 +10,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from captures.capture import Capture
-from captures.filter.run.by_index import FRAME
 from captures.index.columns import Columns
-from captures.output.names import COLUMNS
 from captures.output.text import relative_time
 from captures.packet import expert
 from captures.packet.model import Row
+from captures.values.index_columns import FRAME
+from captures.values.known_names import COLUMNS
 from protocols.engine.fields import COMMON, Field, calendar_time, plain, seconds, walk
 from protocols.lower import frame, icmp, icmpv6, layer, link, tcp
 

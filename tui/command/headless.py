@@ -199,7 +199,7 @@ def follow(file: Path, options: argparse.Namespace) -> Iterator[str]:
 def table(file: Path, options: argparse.Namespace) -> Iterator[str]:
     """Chosen fields."""
     from captures.output.field_table import field_format, field_table
-    from captures.output.names import known
+    from captures.values.known_names import known
     try:
         format_ = field_format(options.format)
     except ValueError as error:

@@ -14,7 +14,7 @@ from protocols.engine.fields import printable
 from tui.filter.value_sample import Sample, Seen
 
 if TYPE_CHECKING:
-    from captures.filter.compile.names import FieldName
+    from captures.values.field_names import FieldName
 
 PIECES = re.compile(r"""
     (?P<space>\s+) | (?P<string>r?"(?:[^"\\]|\\.)*"? | '[^']*'?) | (?P<word>[\w:]+(?:\.(?!\.)[\w:$]*|[-/][\w.:$]+)*)

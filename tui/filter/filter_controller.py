@@ -234,7 +234,7 @@ class Filtering:
 
     def _reads(self) -> bool:
         """Whether the filter asks for more than single packets tell."""
-        from captures.filter.compile.names import Reach
+        from captures.values.field_names import Reach
         return self.filter is not None and any(field.reach > Reach.LOWER for field in self.filter.fields.values())
 
     def _refine(self) -> None:

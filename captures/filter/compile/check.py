@@ -11,12 +11,12 @@ from typing import Any
 from captures.filter.compile import functions
 from captures.filter.compile.literals import converted, text_of
 from captures.filter.compile.logic import And, Condition, Logic, Negation, Or, Xor, comparison, leaves, matching, membership, presence
-from captures.filter.compile.names import FieldName, Names, kind_of
 from captures.filter.compile.regex import compiled
 from captures.filter.compile.values import Value, arithmetic, as_kind, constant, field_value, negative, sliced
 from captures.filter.language.errors import FilterError, Fix, Trap
 from captures.filter.language.lexer import Token, unescaped
 from captures.filter.language.nodes import Arithmetic, Call, Compare, Exists, In, Junction, Literal, Name, Negative, Node, Not, Range, Reference, Slice, printed
+from captures.values.field_names import FieldName, Names, kind_of
 
 __all__ = ["Checked", "check"]
 

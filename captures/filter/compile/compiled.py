@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from captures.filter.compile.check import WORDS, check
 from captures.filter.compile.logic import And, Condition, Logic, leaves
-from captures.filter.compile.names import FieldName, Names, Reach
 from captures.filter.language.errors import FilterError, Trap
 from captures.filter.language.macros import expanded
 from captures.filter.language.nodes import Name, Node, names_in
 from captures.filter.language.parser import ValueExpected, parse
-from captures.filter.run.by_index import BLOCK, Block, KnownLayers
+from captures.filter.run.by_index import Block
 from captures.index.index import Index
+from captures.index.known_layers import BLOCK, KnownLayers
+from captures.values.field_names import FieldName, Names, Reach
 
 __all__ = ["Filter", "compile_filter", "furthest"]
 

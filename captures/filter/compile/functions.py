@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from captures.filter.compile.names import BITS, FieldName
-from captures.filter.compile.values import Arrays, Env, NotIndexed, Part, Value, as_kind, shown
+from captures.filter.compile.values import Arrays, Env, NotIndexed, Value, as_kind, shown
 from captures.filter.language.errors import FilterError
+from captures.values.field_names import BITS, FieldName
+from captures.values.types import Part
 
 __all__ = ["FUNCTIONS", "applied"]
 

@@ -13,13 +13,13 @@ from fractions import Fraction
 from ipaddress import IPv6Address
 from typing import Any, NamedTuple
 
-from captures.filter.compile.names import FieldName, kind_of
 from captures.filter.language.errors import FilterError, Fix
 from captures.filter.language.lexer import Token, unescaped
 from captures.filter.language.nodes import Literal, Name
+from captures.values.field_names import FieldName, kind_of
 from protocols.engine.fields import Spec
 
-__all__ = ["PART", "Network", "Typed", "converted", "labels", "text_of"]
+__all__ = ["PART", "Network", "converted", "labels", "text_of"]
 
 NUMBER = re.compile(r"(-?)(?:0[xX]([0-9A-Fa-f]+)|0[bB]([01]+)|0([0-7]*)|([1-9]\d*))", re.ASCII)
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt])(i?)b", re.ASCII | re.IGNORECASE)
@@ -50,13 +50,6 @@ class Network(NamedTuple):
 
 PART = "part of bytes"
 """The bytes of a literal that is a number, too: `contains 06`."""
-
-
-class Typed(NamedTuple):
-    """A value with its kind, of a field that has none of its own; whole and other numbers are of one kind, "number". What has no value is None."""
-
-    kind: str
-    value: Any
 
 
 def text_of(node: Literal | Name) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from captures.filter.compile.literals import PART, Network, Typed
+from captures.filter.compile.literals import PART, Network
 from captures.filter.compile.regex import Search
 from captures.filter.compile.values import Arrays, Env, NotIndexed, Value
+from captures.values.types import Typed
 
 __all__ = ["And", "Condition", "Logic", "Negation", "Or", "Xor", "comparison", "leaves", "membership", "presence", "unversioned"]
 

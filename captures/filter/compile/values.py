@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from captures.filter.compile.literals import Network, Typed
-from captures.filter.compile.names import FieldName
+from captures.filter.compile.literals import Network
 from captures.filter.language.nodes import Span
+from captures.values.field_names import FieldName
+from captures.values.types import Typed
 from protocols.engine.fields import calendar_time, seconds
 
-__all__ = ["Arrays", "Env", "NotIndexed", "Part", "Value", "arithmetic", "as_kind", "constant", "field_value", "negative", "sliced"]
+__all__ = ["Arrays", "Env", "NotIndexed", "Value", "arithmetic", "as_kind", "constant", "field_value", "negative", "sliced"]
 
 Env = Mapping[str, list[Any]]
 """Field key (name with layers) -> its values."""
@@ -34,17 +35,6 @@ LEAST_LONG, MOST_LONG = -(1 << 63), (1 << 64) - 1
 
 class NotIndexed(Exception):
     """A value that columns do not give."""
-
-
-class Part(bytes):
-    """The bytes of a protocol: its header and what follows in it; `length` is that of its node alone."""
-
-    length: int
-
-    def __new__(cls, data: bytes, length: int) -> Part:
-        made = super().__new__(cls, data)
-        made.length = length
-        return made
 
 
 @dataclass(frozen=True, slots=True)

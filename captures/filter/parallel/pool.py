@@ -26,9 +26,10 @@ from captures.file.errors import CaptureError
 from captures.filter import Filter, FilterRun, Names
 from captures.filter.language.nodes import printed
 from captures.filter.parallel.child import FAULT, HEAD, LENGTH, NICE, forked
-from captures.filter.run.by_index import BLOCK, Block
+from captures.filter.run.by_index import Block
 from captures.filter.run.run import since_shown
-from captures.messages.store import Store
+from captures.index.known_layers import BLOCK
+from captures.values.store import Store
 
 __all__ = ["FilterPool", "PoolRun", "processes"]
 

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from captures.capture import Capture
 from captures.filter.compile.compiled import Filter, furthest
 from captures.filter.compile.logic import And, Condition, Logic, Negation, Or
-from captures.filter.compile.names import FieldName, Reach
 from captures.filter.compile.values import NotIndexed
-from captures.filter.run.by_index import BLOCK, Block, Ternary
-from captures.filter.run.reading import ReadPlan
-from captures.messages.store import Store
-from captures.messages.value_column import ValueColumn
+from captures.filter.run.by_index import Block, Ternary
+from captures.index.known_layers import BLOCK
 from captures.packet.expert import DISPLAYED
 from captures.patterns import Endless
+from captures.values.field_names import FieldName, Reach
+from captures.values.reading import ReadPlan
+from captures.values.store import Store
+from captures.values.value_column import ValueColumn
 
 __all__ = ["FilterRun", "since_shown"]
 
@@ -72,12 +73,12 @@ class FilterRun:
         """Packets that matched so far."""
         self._index = capture.index
         self._store = Store.of(capture)
-        self._wanted = self._groups()
         self._passing: dict[str, dict[int, list[Any]]] = {}
         self._tables: dict[Condition, tuple[Bools, Bools]] = {}
         self._addresses: dict[Condition, tuple[Bools, Bools]] = {}
         self._share = share
         self._since_shown = since_shown(filter_)
+        self._wanted = self._groups()
         self._shown = -1
         self._size = 1 if self._since_shown else FIRST_BATCH
         own = set(filter_.fields) | {MESSAGES}
@@ -162,57 +163,20 @@ class FilterRun:
         filter_ = self.filter
         groups: dict[Reach, dict[str, FieldName]] = {}
         for key, field in filter_.fields.items():
-            if not key.startswith("$"):
+            if not key.startswith("$") and key not in self._since_shown:
                 groups.setdefault(field.reach, {})[key] = field
         if filter_.per_message:
             some = next(field for field in filter_.fields.values() if field.per_message)
             groups[Reach.MESSAGE].setdefault(MESSAGES, FieldName(MESSAGES, some.spec, MESSAGES, Reach.MESSAGE))
         return {reach: ReadPlan(fields, filter_.layers, filter_.present) for reach, fields in groups.items()}
 
-    def _name(self, key: str) -> str:
-        """What the values of a key are kept under."""
-        return "?" + key if key in self.filter.present else key
-
     def _kept(self, key: str) -> ValueColumn:
-        return self._store.kept.setdefault(self._name(key), ValueColumn())
-
-    def _keeps(self, key: str, wanted: ReadPlan) -> bool:
-        return key not in self._since_shown and (key in wanted.present or wanted.fields[key].kind not in ("bytes", "protocol"))
+        return self._store.column(key, key in self.filter.present)
 
     def _ensure(self, reach: Reach, packets: Array, likely: Bools | None = None) -> None:
-        """Read the fields of one reach in these packets (ascending) where they were not read yet. Later packets of the same streams may be read with
-        them, since that is cheap: those that `likely` (a flag for each packet of the capture) marks, or any where it is None."""
-        wanted = self._wanted[reach]
-        if reach in (Reach.MESSAGE, Reach.HEAD):
-            self._store.columns.fill(wanted, self._kept, packets)
-        elif reach is Reach.TREE:
-            self._store.skimming.fill(wanted, self._kept, packets, likely)
-        missing, open_ = np.zeros(0, np.int64), []
-        for key in wanted.fields:
-            if self._keeps(key, wanted):
-                unread = self._kept(key).unread(packets)
-            else:
-                passing = self._passing.setdefault(key, {})
-                unread = np.array([packet for packet in packets.tolist() if packet not in passing], np.int64)
-            if len(unread):
-                open_.append(key)
-                missing = unread if not len(missing) else np.union1d(missing, unread)
-        if not len(missing):
-            return
-        wanted = wanted.only(open_)
-        read = self._store.reader.read(reach, wanted, missing)
-        numbers = missing.tolist()
-        for key, lists in read.items():
-            if self._keeps(key, wanted):
-                kept = self._kept(key)
-                fresh = kept.unread(missing)
-                if len(fresh) == len(missing):
-                    kept.add(missing, lists)
-                else:
-                    place = np.searchsorted(missing, fresh).tolist()
-                    kept.add(fresh, [lists[k] for k in place])
-            else:
-                self._passing[key].update(zip(numbers, lists, strict=True))
+        """Have the fields of one reach read in these packets (ascending); `likely` is as for `Store.read`."""
+        if reach in self._wanted:
+            self._store.read(reach, self._wanted[reach], packets, self._passing, likely)
 
     def _selected(self, name: str, reference: int | None) -> list[Any]:
         """The values of a field in the selected packet."""
@@ -229,7 +193,7 @@ class FilterRun:
         place, ordinal = np.arange(len(packets)), None
         if self.filter.per_message:
             self._ensure(Reach.MESSAGE, packets)
-            counts = np.maximum(self._store.kept[MESSAGES].counts(packets), 1)
+            counts = np.maximum(self._kept(MESSAGES).counts(packets), 1)
             place = np.repeat(place, counts)
             ordinal = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
         batch = Batch(block, packets, place, ordinal, verdicts)
@@ -290,10 +254,9 @@ class FilterRun:
                 found[likely] = self._of_packets(leaf, packets[likely])
             return found
         for reach in sorted({self.filter.fields[key].reach for key in leaf.keys if not key.startswith("$")}):
-            self._ensure(reach, packets, self._store.needles.found(self.filter.fields, leaf))
-        key = next(iter(leaf.keys))
-        kept = self._store.kept.get(self._name(key))
-        if leaf.each and len(leaf.keys) == 1 and kept is not None and key not in self._passing:
+            self._ensure(reach, packets, self._holding(leaf))
+        if leaf.each and len(leaf.keys) == 1 and (key := next(iter(leaf.keys))) not in self._passing and not key.startswith("$"):
+            kept = self._kept(key)
             slots = kept.slots(packets)
             if leaf.exists:
                 return np.asarray(slots.counts > 0)
@@ -316,6 +279,13 @@ class FilterRun:
             return np.ones(len(packets), np.bool_)
         return self._store.needles.holds(self.filter.fields[key].protocol, leaf.needs, packets)
 
+    def _holding(self, leaf: Condition) -> Bools | None:
+        """By packet, which are known to hold a text that the test needs; None where that was not searched for."""
+        if not leaf.needs:
+            return None
+        (key,) = leaf.keys
+        return self._store.needles.found(self.filter.fields[key].protocol, leaf.needs)
+
     def _lists(self, key: str, packets: Array) -> Sequence[list[Any]]:
         """The values of a key, a list a packet."""
         if key.startswith("$"):
@@ -323,7 +293,7 @@ class FilterRun:
         passing = self._passing.get(key)
         if passing is not None:
             return [passing[packet] for packet in packets.tolist()]
-        kept = self._store.kept[self._name(key)]
+        kept = self._kept(key)
         slots = kept.slots(packets)
         values = [kept.distinct[code] for code in slots.codes.tolist()]
         ends = np.cumsum(slots.counts).tolist()
@@ -338,12 +308,12 @@ class FilterRun:
                 found[likely] = self._of_messages(leaf, batch, rows[likely])
             return found
         for reach in sorted({self.filter.fields[key].reach for key in leaf.keys if not key.startswith("$")}):
-            self._ensure(reach, _once(batch.packets[batch.place[rows]]), self._store.needles.found(self.filter.fields, leaf))
+            self._ensure(reach, _once(batch.packets[batch.place[rows]]), self._holding(leaf))
         packets, ordinal = batch.packets[batch.place[rows]], batch.ordinal[rows]
         fields = self.filter.fields
         if leaf.each and len(leaf.keys) == 1:
             key = next(iter(leaf.keys))
-            kept = self._store.kept[self._name(key)]
+            kept = self._kept(key)
             codes = kept.nth(packets, ordinal)
             some, every = self._table(leaf, key, kept)
             truth = np.append(every if leaf.every else some, False)
@@ -352,7 +322,7 @@ class FilterRun:
         once, inverse = np.unique(packets, return_inverse=True)
         for key in leaf.keys:
             if not key.startswith("$") and fields[key].per_message:
-                kept = self._store.kept[self._name(key)]
+                kept = self._kept(key)
                 codes = kept.nth(packets, ordinal).tolist()
                 columns[key] = [[kept.distinct[code]] if code >= 0 and kept.distinct[code] is not None else [] for code in codes]
             else:

@@ -6,15 +6,13 @@ asks for does not have it in such a field, unless it holds what `Fast.not_verbat
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from captures.capture import Capture
-from captures.filter.compile.logic import Condition
-from captures.filter.compile.names import FieldName
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation
 from captures.stream.byte_stream import ByteStream
@@ -41,12 +39,9 @@ class ByteSearch:
         self.capture = capture
         self._found: dict[tuple[str, tuple[bytes, ...]], Found] = {}
 
-    def found(self, fields: Mapping[str, FieldName], leaf: Condition) -> NDArray[np.bool_] | None:
-        """By packet, which are known to be likely for a test; None where it was not searched for."""
-        if not leaf.needs:
-            return None
-        (key,) = leaf.keys
-        found = self._found.get((fields[key].protocol, leaf.needs))
+    def found(self, protocol: str, needles: tuple[bytes, ...]) -> NDArray[np.bool_] | None:
+        """By packet, which are known to hold one of the texts in a message of the protocol; None where it was not searched for."""
+        found = self._found.get((protocol, needles))
         return None if found is None else found.holds
 
     def holds(self, protocol: str, needles: tuple[bytes, ...], packets: Array) -> NDArray[np.bool_]:

@@ -9,18 +9,15 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from captures.messages import pv_fields
-from captures.output.names import COLUMNS, known
+from captures.values.known_names import COLUMNS, known
 from protocols.engine.fields import Spec
 from protocols.lower import link, tcp
 from protocols.registry import Registry
 
-if TYPE_CHECKING:
-    from captures.filter.compile.logic import Condition
-
-__all__ = ["FieldName", "Names", "Reach", "kind_of"]
+__all__ = ["FieldName", "Names", "Reach", "ValueTest", "kind_of"]
 
 ALIASES = {"zk": "zookeeper"}
 BEHIND = frozenset(("data", "data.data", "frame.protocols", "tcp.reassembled_in", "_ws.malformed", "_ws.short", "pv.incomplete"))
@@ -40,6 +37,19 @@ class Reach(IntEnum):
     PACKET = 6      # everything
 
 
+class ValueTest(Protocol):
+    """A test on the values of fields, as a filter compiles it."""
+
+    @property
+    def keys(self) -> frozenset[str]: ...
+
+    @property
+    def exists(self) -> bool:
+        """Whether it only asks that there is a value."""
+
+    def holds(self, env: dict[str, list[Any]]) -> bool: ...
+
+
 def kind_of(spec: Spec) -> str:
     """The kind of value, of which only one compares with another: int, bool, string, bytes, ether, ipv4, ipv6, time, duration, double, protocol, none;
     or any, where each value tells its own."""
@@ -57,7 +67,7 @@ class FieldName:
     protocol: str
     reach: Reach
     by_message: bool = False
-    test: Condition | None = None
+    test: ValueTest | None = None
     verbatim: bool = False
     tcp_only: bool = False
 
@@ -88,7 +98,7 @@ class FieldName:
         """Whether it is a message that has the field, so that it can be read by message."""
         return self.reach in (Reach.MESSAGE, Reach.HEAD, Reach.TREE)
 
-    def split(self, test: Condition | None = None) -> FieldName:
+    def split(self, test: ValueTest | None = None) -> FieldName:
         """The same field, read by message."""
         return replace(self, by_message=True, test=test)
 

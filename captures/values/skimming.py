@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captures.capture import Capture
-from captures.filter.compile.names import FieldName
-from captures.filter.run.reading import CONVERT, ReadPlan
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation
 from captures.messages.messages import Messages
-from captures.messages.value_column import ValueColumn
 from captures.messages.window import Window
+from captures.values.field_names import FieldName
+from captures.values.reading import CONVERT, ReadPlan
+from captures.values.value_column import ValueColumn
 from protocols.decoder import FieldReaders
 
 __all__ = ["Skimming"]

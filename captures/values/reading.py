@@ -13,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captures.capture import Capture
-from captures.filter.compile.literals import Typed
-from captures.filter.compile.names import FieldName, Reach, kind_of
-from captures.filter.compile.values import Part
 from captures.index.columns import PacketKind
 from captures.least_used import LeastUsed
 from captures.messages.conversation import Conversation, MessageRow
 from captures.messages.queueing import queued
-from captures.output.names import COLUMNS
 from captures.packet import expert
 from captures.packet import packets as dissection
 from captures.packet.rows import endpoints
 from captures.stream.tcp_analysis import TcpAnalysis
+from captures.values.field_names import FieldName, Reach, kind_of
+from captures.values.known_names import COLUMNS
+from captures.values.types import Part, Typed
 from protocols.decoder import Kind, Summary
 from protocols.engine.fields import Field, Spec
 from protocols.lower import tcp

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captures.capture import Capture
-from captures.filter.compile.names import FieldName, Reach
-from captures.filter.run.reading import EXCHANGE, ReadPlan
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation
 from captures.messages.messages import Messages
 from captures.messages.queueing import waits
-from captures.messages.value_column import ValueColumn
+from captures.values.field_names import FieldName, Reach
+from captures.values.reading import EXCHANGE, ReadPlan
+from captures.values.value_column import ValueColumn
 from protocols.kinds import EVENT, KINDS, RESPONSE
 from protocols.message_heads import FieldColumn
 
