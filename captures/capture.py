@@ -21,10 +21,12 @@ from captures.file.errors import CaptureError
 from captures.file.interface import Interface
 from captures.file.opening import open_source
 from captures.index.columns import Columns, PacketKind
+from captures.index.endpoints import ends
 from captures.index.index import Index
 from captures.least_used import LeastUsed
 from captures.messages.conversation import Conversation
 from captures.messages.facts import Facts, FactsPending
+from captures.messages.table import MessageTable
 from captures.packet import packets, rows
 from captures.packet.model import Packet, Row, Stream
 from captures.stream.follow import Follow
@@ -67,6 +69,7 @@ class Capture:
         self._lock = threading.RLock()
         self._decodings = 0     # how often the user has said how to decode
         self._facts = Facts(self._conversations, lambda: (self.complete, self._decodings))
+        self._messages = self.version, MessageTable(self.conversation)
         self._loaded = threading.Event()
 
     @property
@@ -242,10 +245,19 @@ class Capture:
         candidates = np.flatnonzero((c.kind[span] != PacketKind.OTHER) & (c.plen[span] > 0)) + (index + 1 if step > 0 else 0)
         for i in candidates[::step].tolist():
             conversation = self.conversation_of(i)
-            if conversation is not None and any(layer.severity(one) == "error" for layer in conversation.layers() for one in layer.of_packet(i)):
+            if conversation is not None and any(self._failed(layer, i) for layer in conversation.layers()):
                 yield i
                 return
             yield None
+
+    def _failed(self, layer: Conversation, packet: int) -> bool:
+        """Whether a message that ends in the packet is shown as an error."""
+        if layer.messages is None:
+            return False
+        rows = layer.messages.in_packets(np.array([packet]))
+        words = self.messages.words(layer)
+        words.read(rows)
+        return bool(words.failed(rows).any())
 
     def decode_as(self, transport: str, port: int, protocol: str) -> None:
         """Read all streams with this port as `protocol` from now on. `transport` is "tcp", "udp", or the filter name of a protocol that carries
@@ -259,6 +271,15 @@ class Capture:
     def recognised(self, stream: Stream) -> list[tuple[Decoder, int, str]]:
         """Every decoder with its score and reason for a stream, best first."""
         return self.layer(stream).candidates(self.registry.decoders())
+
+    @property
+    def messages(self) -> MessageTable:
+        """The messages of all streams; another table when packets have come or streams are decoded differently."""
+        version, table = self._messages
+        if version != self.version:
+            table = MessageTable(self.conversation)
+            self._messages = self.version, table
+        return table
 
     # streams, read once
 
@@ -307,7 +328,7 @@ class Capture:
         row = rows.lower_row(below, i, int(c.ts[i]), int(c.wire[i]))
         if int(c.sd[i]) < 0:
             return row
-        source, destination = rows.ends(self.index, int(c.kind[i]), int(c.sd[i]))
+        source, destination = ends(self.index, int(c.kind[i]), int(c.sd[i]))
         return row._replace(source=source, destination=destination)
 
     def _lower(self, i: int, state: StreamState | None) -> Lower:

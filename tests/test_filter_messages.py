@@ -123,15 +123,16 @@ def test_lengths_names_and_waiting_are_told_of_every_message(pipelined: Capture)
     assert values(pipelined, 3, "pv.resp_len") == [14, 16, 14]
     assert values(pipelined, 5, "pv.req_len") == [21]
     assert values(pipelined, 3, "pv.client_id") == ["one"] * 3
-    assert values(pipelined, 4, "pv.client_id") == [""]
+    assert values(pipelined, 4, "pv.client_id") == ["one"], "a response has the name that its request gave"
     assert values(pipelined, 3, "pv.queued") == [0, 0.001, 0.004]
     assert [values(pipelined, n, "pv.queued") for n in (4, 5, 6)] == [[0], [0.001], [0.004]]
 
 
 @pytest.mark.parametrize(("text", "expected"), [
-    ("pv.queued > 0", [3, 5, 6]), ("pv.queued == 4ms", [3, 6]), ("pv.req_len == 21", [3, 5]), ("pv.resp_len > 14", [3, 5]), ('pv.client_id == "one"', [3]),
+    ("pv.queued > 0", [3, 5, 6]), ("pv.queued == 4ms", [3, 6]), ("pv.req_len == 21", [3, 5]), ("pv.resp_len > 14", [3, 5]),
+    ('pv.client_id == "one"', [3, 4, 5, 6]),
     ("pv.queued > 0 && pv.req_len == 17", [3, 6]), ("pv.status == late", []), ("pv.trace_id || pv.process || pv.server_time", []),
-    ("pv.server_time > 0 || pv.trace_id == \"x\"", []), ("pv.kind == response && pv.client_id", []),
+    ("pv.server_time > 0 || pv.trace_id == \"x\"", []), ("pv.kind == response && pv.client_id", [4, 5, 6]),
 ])
 def test_what_exchanges_tell_can_be_asked_for(pipelined: Capture, text: str, expected: list[int]) -> None:
     assert shown(pipelined, text) == expected

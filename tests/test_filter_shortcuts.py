@@ -63,7 +63,7 @@ def test_shortcuts_show_the_packets_that_the_trees_show(path: Path, filters: tup
 
     def nothing(*_: Any) -> None:
         """No shortcut."""
-    monkeypatch.setattr(MessageColumns, "fill", nothing)
+    monkeypatch.setattr(MessageColumns, "_of_heads", nothing)
     monkeypatch.setattr(Skimming, "fill", nothing)
     monkeypatch.setattr(ByteSearch, "holds", lambda self, protocol, needles, packets: np.ones(len(packets), np.bool_))
     for fast in (type(one.fast) for one in Capture(path).registry.decoders() if one.fast is not None):

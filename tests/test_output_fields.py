@@ -66,7 +66,7 @@ def test_the_list_of_layers_ends_with_the_application(capture):
 
 def test_what_messages_say_lines_up(capture):
     names = [name for name in known(capture.registry) if name.startswith("pv.") and name != "pv.incomplete"]
-    assert len(names) == 22
+    assert len(names) == 25
     several = 0
     for line in table(capture, names, "aggregator=|"):
         counts = {cell.count("|") for cell in line.split("\t")}

@@ -11,20 +11,21 @@ import gc
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.index.endpoints import stream_ends
 from captures.least_used import LeastUsed
 from captures.messages.carried import carried_pairs
 from captures.messages.facts import Facts
 from captures.messages.framing import Cut, cut
-from captures.messages.info_text import readable
 from captures.messages.messages import Hole, MessageRow, Messages
 from captures.messages.pairing import Keys, pair
 from captures.messages.recognition import gather, ranking, recognise
 from captures.messages.window import Window
+from captures.messages.words import ERRORS, described, failed, joined
 from captures.packet.model import Origin
 from captures.stream.pair import StreamPair
 from protocols.decoder import Decoder, Header, Kind, Match, MessageBytes, Side, Status, Summary
@@ -41,8 +42,6 @@ DEEPEST = 8
 FEW = 64
 """Messages from which columns are faster than reading one by one."""
 NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
-ALONE = {Kind.REQUEST: Status.NO_RESPONSE, Kind.RESPONSE: Status.ORPHAN}
-"""What a message is without the peer that its key (or its place in the order) promises."""
 
 
 class Conversation:
@@ -58,6 +57,8 @@ class Conversation:
         self._forced = forced or {}
         self._facts = facts or Facts(lambda: (self,))
         self._generation = 0
+        self.ordinal = 0
+        """Its place in the `layers` of the outermost conversation, known when they were walked."""
         self.decoder: Decoder | None = None
         self.match: Match | None = None
         self.pdus: Sequence[MessageRow] = []
@@ -209,6 +210,12 @@ class Conversation:
                 found = self._headers[pdu.row] = Header(pdu.kind)
         return found
 
+    @cached_property
+    def ends(self) -> tuple[str, str]:
+        """Client and server, address and port."""
+        a, b = stream_ends(self.index, self.pair.base, self.stream)
+        return (a, b) if self.client_side == 0 else (b, a)
+
     # what the messages carry
 
     @cached_property
@@ -223,8 +230,12 @@ class Conversation:
     def layers(self) -> Iterator[Conversation]:
         """This conversation and those inside it, the outermost first."""
         yield self
-        for one in self.inner:
-            yield from one.layers()
+        ordinal = self.ordinal
+        for inner in self.inner:
+            for one in inner.layers():
+                ordinal += 1
+                one.ordinal = ordinal
+                yield one
 
     # by packet
 
@@ -337,12 +348,7 @@ class Conversation:
         mine = self._described(pdu)
         if pdu.peer is not None:
             other = self._described(pdu.peer)
-            request, response = (other, mine) if pdu.kind is Kind.RESPONSE else (mine, other)
-            return Summary(
-                mine.op or request.op, mine.targets or request.targets, mine.endpoint or request.endpoint, mine.id or request.id,
-                response.status, response.code, response.error, lambda: mine.info, response.soft, request.long_poll or response.long_poll,
-                request.client_id or response.client_id, response.error_text,
-            )
+            return joined(mine, other, mine) if pdu.kind is Kind.RESPONSE else joined(mine, mine, other)
         return mine
 
     def summary_text(self, pdu: MessageRow) -> str:
@@ -354,14 +360,12 @@ class Conversation:
         if pdu.row in self.faults:
             return "error"
         words = self.summary(pdu)
-        status = words.status
-        if status in (Status.CLIENT_ERROR, Status.SERVER_ERROR):
-            if pdu.peer is not None and pdu.kind is not Kind.RESPONSE:
-                return ""
-            return "note" if words.soft else "error"
-        if not pdu.complete or status is Status.NO_RESPONSE:
+        asked = pdu.peer is not None and pdu.kind is not Kind.RESPONSE
+        if words.status in ERRORS:
+            return "error" if failed(words, asked) else "" if asked else "note"
+        if not pdu.complete or words.status is Status.NO_RESPONSE:
             return "warning"
-        return "note" if status is Status.ORPHAN else ""
+        return "note" if words.status is Status.ORPHAN else ""
 
     def candidates(self, decoders: Sequence[Decoder]) -> list[tuple[Decoder, int, str]]:
         """Every decoder that knows the connection's opening bytes: its score, with the bonus for a default port, and why; best first."""
@@ -375,25 +379,6 @@ class Conversation:
             self._generation = generation
         words = self._summaries.get(pdu.row)
         if words is None:
-            words = self._describe(pdu)
+            words = described(self, pdu)
             self._summaries.put(pdu.row, words)
         return words
-
-    def _describe(self, pdu: MessageRow) -> Summary:
-        fault = self.faults.get(pdu.row)
-        if fault is None and self.decoder is not None:
-            try:
-                words = self.decoder.describe(self.message(pdu))
-            except Exception as mistake:  # a decoder's own mistake must not end the program
-                fault = f"{type(mistake).__name__}: {mistake}"
-            else:
-                if words.status in (None, Status.OK):
-                    alone = pdu.peer is None
-                    if not pdu.complete and (alone or pdu.kind is Kind.RESPONSE):
-                        words.status = Status.TRUNCATED
-                    elif alone and pdu.kind in ALONE and pdu.header.key is not None:
-                        words.status = ALONE[pdu.kind]
-                if not isinstance(words.text, str) or not words.text.isprintable():
-                    words.text = partial(readable, words.text)
-                return words
-        return Summary(op=pdu.header.op, info=printable(f"{pdu.have:,} bytes; the decoder failed: {fault}"))

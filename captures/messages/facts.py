@@ -10,16 +10,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from protocols.decoder import Decoder
-
-if TYPE_CHECKING:
-    from captures.messages.conversation import Conversation
 
 __all__ = ["Facts", "FactsPending"]
 
 MISSING = object()
+
+
+class Teacher(Protocol):
+    """What of a conversation facts are gathered from."""
+
+    decoder: Decoder | None
+
+    def layers(self) -> Iterable[Teacher]: ...
+
+    def teach(self, facts: object) -> None: ...
 
 
 class FactsPending(BaseException):
@@ -31,7 +38,7 @@ class Facts:
     """The facts of one capture, by decoder. `conversations` gives all streams, read as messages; `state` a value that changes when what was
     gathered holds no more: the index is complete now, or streams are decoded differently."""
 
-    def __init__(self, conversations: Callable[[], Iterable[Conversation]], state: Callable[[], Any] = lambda: None) -> None:
+    def __init__(self, conversations: Callable[[], Iterable[Teacher]], state: Callable[[], Any] = lambda: None) -> None:
         self._conversations = conversations
         self._state_now = state
         self._state = state()

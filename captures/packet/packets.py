@@ -5,25 +5,17 @@ own, and `pieces` tell which byte came from where. The decoder adds further view
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from itertools import islice
-
 from captures.index.index import Index
 from captures.messages import pv_fields
 from captures.messages.conversation import Conversation, Hole, MessageRow
-from captures.messages.queueing import queued
 from captures.packet.model import Origin, Packet, Row, View
-from captures.packet.rows import endpoints
-from protocols.decoder import Decoder, Kind
-from protocols.engine.fields import Field, Spec, generated, group, malformed, raw, walk
+from protocols.decoder import Kind
+from protocols.engine.fields import Field, Spec, generated, group, malformed, raw
 from protocols.lower.facts import Facts, Lower, TcpFacts
 
 REASSEMBLED_IN = Spec("tcp.reassembled_in", "Reassembled in packet", "frame")
 HOLE = Spec("data", "Data that belongs to no message", "protocol")
 LAYERS: dict[str, Spec] = {}
-HEAD = 32
-"""Fields of a request among which it names its client."""
 
 
 def lower(index: Index, i: int, tcp: TcpFacts | None) -> Lower:
@@ -85,46 +77,14 @@ def message_layer(conversation: Conversation, pdu: MessageRow, i: int, views: li
     except Exception as fault:  # a decoder's own mistake must not end the program
         fields = [malformed(message.start, f"the decoder failed: {type(fault).__name__}: {fault}", message.end, message.view)]
     views.extend(message.views)
-    named = client_id(decoder, fields) if pdu.header.kind is not Kind.RESPONSE else ""
-    words = exchange_of(conversation, pdu, named)
-    if decoder.frames is not None:
-        spec, frame = (decoder.frames[0], words.request) if pdu.header.kind is Kind.RESPONSE else (decoder.frames[1], words.response)
-        if frame is not None:
-            fields.append(generated(spec, frame, at=message.start, view=message.view))
-    fields.insert(0, pv_fields.fields(words, message.start, message.view))
+    if decoder.frames is not None and pdu.peer is not None:
+        spec = decoder.frames[0 if pdu.kind is Kind.RESPONSE else 1]
+        fields.append(generated(spec, pdu.peer.packet + 1, at=message.start, view=message.view))
+    words = conversation.summary(pdu)
+    fields.insert(0, pv_fields.fields(conversation, pdu, words, message.start, message.view))
     spec = LAYERS.setdefault(decoder.name, Spec(decoder.name, decoder.title, "protocol"))
-    info = conversation.summary(pdu).info
+    info = words.info
     return group(spec, message.start, message.end, fields, f"{decoder.title}, {info}" if info else decoder.title, message.view)
-
-
-@cache
-def _client_field(decoder: Decoder) -> str:
-    """The field in which clients name themselves, where the protocol has one."""
-    name = f"{decoder.name}.client_id"
-    return name if any(spec.name == name for spec in decoder.specs()) else ""
-
-
-def client_id(decoder: Decoder, fields: Sequence[Field]) -> str:
-    """What the client calls itself: the message's field `client_id`, near the head of a request; "" without one."""
-    name = _client_field(decoder)
-    if not name:
-        return ""
-    return next((str(field.value or "") for field in islice(walk(fields), HEAD) if field.name == name), "")
-
-
-def exchange_of(conversation: Conversation, pdu: MessageRow, named: str) -> pv_fields.Exchange:
-    """What one message says of itself and of its peer, for the `pv.*` fields; `named` is what the client calls itself."""
-    decoder, match = conversation.decoder, conversation.match
-    assert decoder is not None
-    client, server = endpoints(conversation)
-    request, response = (pdu.peer, pdu) if pdu.header.kind is Kind.RESPONSE else (pdu, pdu.peer)
-    paired = pdu.peer is not None
-    asked, answered = (one.length if one is not None and one.header.kind is not Kind.EVENT else None for one in (request, response))
-    return pv_fields.Exchange(
-        decoder.name, str(pdu.header.kind), conversation.summary(pdu), conversation.rrt(pdu),
-        request.packet + 1 if paired and request else None, response.packet + 1 if paired and response else None,
-        client, server, match.score if match else 0, match.why if match else "", asked, answered, named, queued(conversation, pdu),
-    )
 
 
 def _hole(conversation: Conversation, hole: Hole, views: list[View]) -> Field:

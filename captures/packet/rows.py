@@ -6,10 +6,9 @@ their words replace the line. Everything else is dissected when its row is asked
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from ipaddress import ip_address
 
 from captures.index.columns import PacketKind
+from captures.index.endpoints import ends
 from captures.index.index import Index
 from captures.messages.conversation import Conversation, MessageRow
 from captures.packet.model import Row
@@ -20,13 +19,6 @@ from protocols.lower.transport_words import severity, tcp_line, udp_line
 BETWEEN = " | "
 MOST_NAMED = 500
 RANK = {"error": 3, "warning": 2, "note": 1, "": 0}
-
-
-@lru_cache(8192)
-def endpoint(address: bytes, port: int) -> str:
-    """`10.0.0.1:2181`, `[fd77::1]:2181`."""
-    shown = str(ip_address(address))
-    return f"[{shown}]:{port}" if len(address) == 16 else f"{shown}:{port}"
 
 
 def transport_row(index: Index, i: int, tcp: TcpFacts | None) -> Row:
@@ -46,20 +38,6 @@ def transport_row(index: Index, i: int, tcp: TcpFacts | None) -> Row:
             window <<= tcp.window_scale
     info = tcp_line(sport, dport, flags, seq, ack, window, length, analysis, tcp.duplicate_ack if tcp is not None else None)
     return Row(i + 1, int(c.ts[i]), None, "", source, destination, "TCP", int(c.wire[i]), info, severity(analysis, flags))
-
-
-def endpoints(conversation: Conversation) -> tuple[str, str]:
-    """Client and server of a conversation."""
-    table = conversation.index.tcp if conversation.pair.base == "tcp" else conversation.index.udp
-    a, b = (endpoint(*end) for end in table.ends(conversation.stream))
-    return (a, b) if conversation.client_side == 0 else (b, a)
-
-
-def ends(index: Index, kind: int, sd: int) -> tuple[str, str]:
-    """Source and destination of a packet with stream and direction `sd`."""
-    table = index.tcp if kind == PacketKind.TCP else index.udp
-    a, b = (endpoint(*end) for end in table.ends(sd >> 1))
-    return (b, a) if sd & 1 else (a, b)
 
 
 def message_row(row: Row, conversation: Conversation) -> Row:

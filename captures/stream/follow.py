@@ -13,7 +13,6 @@ from typing import Literal
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
 from captures.packet.model import Stream
-from captures.packet.rows import endpoints
 
 TurnKind = Literal["message", "data", "gap", "hole"]
 
@@ -44,7 +43,7 @@ class Follow:
         self.stream = stream
         self.conversation = conversation
         self.client_side = conversation.client_side
-        self.client, self.server = endpoints(conversation)
+        self.client, self.server = conversation.ends
         decoder = conversation.decoder
         self.protocol = decoder.title if decoder is not None else stream.transport.upper()
         self.turns = self._turns(conversation)

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from captures.messages import pv_fields
+from captures.messages.columns import BY_NAME
 from captures.values.known_names import COLUMNS, known
 from protocols.engine.fields import Spec
 from protocols.lower import link, tcp
@@ -91,7 +92,12 @@ class FieldName:
     @property
     def per_message(self) -> bool:
         """Whether each message has one value of it, or one tuple."""
-        return self.by_message or (self.reach is Reach.MESSAGE and (self.name == "pv" or self.name.startswith("pv.")))
+        return self.by_message or (self.every_message and not (self.name in BY_NAME and BY_NAME[self.name].several))
+
+    @property
+    def every_message(self) -> bool:
+        """Whether every message is asked for it, so that a filter that names it is asked of each message."""
+        return self.name in BY_NAME or self.name == pv_fields.GROUP.name
 
     @property
     def of_messages(self) -> bool:

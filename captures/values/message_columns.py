@@ -1,34 +1,41 @@
-"""Fields of messages that are answered without an object a message: what the columns of a conversation tell, and what the decoder reads from heads.
+"""Fields of messages that are answered without a tree a message: the columns of `captures.messages`, the words, and what the decoder reads from heads.
 
-A stream that is touched is answered for all of its packets at once. Packets with a message of which the columns do not tell (a handshake, a
-message that is cut off) stay unread, and are read as trees or words by the reader.
+What costs nothing a message (where it lies, its pair, its head) is answered for all packets of a stream that is touched; words are read for the packets
+asked about. Packets with a message of which columns do not tell stay unread, and are read as trees by the reader.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from captures.capture import Capture
 from captures.index.columns import PacketKind
+from captures.messages.columns import BY_NAME, Chosen
 from captures.messages.conversation import Conversation
 from captures.messages.messages import Messages
-from captures.messages.queueing import waits
 from captures.values.field_names import FieldName, Reach
-from captures.values.reading import EXCHANGE, ReadPlan
+from captures.values.reading import ReadPlan
 from captures.values.value_column import ValueColumn
-from protocols.kinds import EVENT, KINDS, RESPONSE
+from protocols.kinds import RESPONSE
 from protocols.message_heads import FieldColumn
 
 __all__ = ["MessageColumns"]
 
 Array = NDArray[Any]
-CONSTANT = ("pv.proto", "pv.client", "pv.server", "pv.confidence", "pv.why")
-"""Fields that are the same in all messages of a conversation."""
-OF_HEADS = ("pv.op",)
-"""Fields of every protocol that heads may tell."""
+Keep = Callable[[str], ValueColumn]
+ALL = "pv"
+"""The field that every message has, and that says nothing more."""
+
+
+class Told(NamedTuple):
+    """What columns tell of one layer: `known` has a row for each of the messages `rows`, which end in `packets`."""
+
+    rows: Array
+    packets: Array
+    known: FieldColumn
 
 
 class MessageColumns:
@@ -36,128 +43,167 @@ class MessageColumns:
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
-        self._answered: dict[str, set[int]] = {}
+        self._answered: dict[str, set[tuple[str, int]]] = {}
 
-    def fill(self, wanted: ReadPlan, keep: Callable[[str], ValueColumn], packets: Array) -> None:
-        """Answer what can be answered of the wanted fields, for the streams of these packets."""
+    def fill(self, wanted: ReadPlan, keep: Keep, packets: Array) -> None:
+        """Answer what can be answered of the wanted fields, for the streams of these packets (ascending)."""
         keys = [key for key, field in wanted.fields.items() if self._may(key, field, wanted)]
         unread = [keep(key).unread(packets) for key in keys]
         missing = np.unique(np.concatenate(unread)) if unread else packets[:0]
         if not len(missing):
             return
         c = self.capture.columns
-        tcp = c.kind[missing] == PacketKind.TCP
-        none = missing[c.kind[missing] == PacketKind.OTHER]
+        kind = c.kind[missing]
         for key in keys:
-            keep(key).add_nothing(none)
-        for number in np.unique(c.sd[missing[tcp]] >> 1).tolist():
-            open_ = [key for key in keys if number not in self._answered.setdefault(key, set())]
-            if open_:
-                self._stream(int(number), open_, wanted, keep)
+            keep(key).add_nothing(missing[kind == PacketKind.OTHER])
+        for transport, number in (("tcp", PacketKind.TCP), ("udp", PacketKind.UDP)):
+            ours = missing[kind == number]
+            streams = c.sd[ours] >> 1
+            order = np.argsort(streams, kind="stable")
+            bounds = np.flatnonzero(np.diff(streams[order])) + 1
+            for group in np.split(ours[order], bounds) if len(order) else ():
+                self._stream(transport, int(c.sd[group[0]]) >> 1, group, keys, wanted, keep)
 
     def _may(self, key: str, field: FieldName, wanted: ReadPlan) -> bool:
         """Whether columns may tell the field in some stream."""
-        name = field.name
-        if any(layers for one, layers in wanted.by_name[name] if one == key) or field.test is not None:
-            return False
-        if field.reach is Reach.HEAD or name in COLUMNS or name in CONSTANT or name in OF_HEADS:
+        if field.name in BY_NAME or field.name == ALL:
             return True
-        return key in wanted.present and field.spec.type == "protocol"
+        if any(layers for one, layers in wanted.by_name[field.name] if one == key) or field.test is not None:
+            return False
+        return field.reach is Reach.HEAD or (field.reach is Reach.MESSAGE and (field.spec.type != "protocol" or key in wanted.present))
 
-    def _stream(self, number: int, keys: Sequence[str], wanted: ReadPlan, keep: Callable[[str], ValueColumn]) -> None:
-        """One stream's packets, all of them, for these keys."""
-        conversation = self.capture.conversation(number)
-        if conversation.inner:      # columns are of one layer
-            return
-        members = self.capture.index.packets_of("tcp", number)
-        messages = conversation.messages
+    def _stream(self, transport: str, number: int, packets: Array, keys: Sequence[str], wanted: ReadPlan, keep: Keep) -> None:
+        """These packets of a stream, and where that costs nothing all of it, for these keys."""
+        layers = [one for one in self.capture.conversation(number, transport).layers() if one.messages is not None]
+        members: Array | None = None
         for key in keys:
-            self._answered[key].add(number)
             field, column = wanted.fields[key], keep(key)
-            if messages is None:
-                column.add_nothing(members)
+            costly = field.name in BY_NAME and bool(BY_NAME[field.name].word) and bool(layers)
+            if costly:
+                asked = column.unread(packets)
+            else:
+                answered = self._answered.setdefault(key, set())
+                if (transport, number) in answered:
+                    continue
+                answered.add((transport, number))
+                if members is None:
+                    members = self.capture.index.packets_of(transport, number)
+                asked = column.unread(members)
+            if len(asked):
+                self._answer(layers, field, column, asked)
+
+    def _answer(self, layers: Sequence[Conversation], field: FieldName, column: ValueColumn, packets: Array) -> None:
+        """Keep the values of these packets (ascending) but those of which some layer does not tell."""
+        told: list[Told] = []
+        for layer in layers:
+            assert layer.messages is not None
+            rows = layer.messages.in_packets(packets)
+            if not len(rows):
                 continue
-            known = self._known(conversation, messages, field)
+            known = self._known(layer, layer.messages, field, rows)
             if known is None:
+                packets = packets[~np.isin(packets, layer.messages.packet[rows])]
                 continue
-            fresh = column.unread(members)
+            ends = layer.messages.packet[rows]
             if not known.sure.all():
-                fresh = fresh[~np.isin(fresh, messages.packet[~known.sure])]
-            self._keep(column, field, known, messages.packet, fresh)
+                packets = packets[~np.isin(packets, ends[~known.sure])]
+            told.append(Told(rows, ends, known))
+        of, codes = _coded(told, field, column)
+        if len(told) > 1:
+            order = np.argsort(of, kind="stable")
+            of, codes = of[order], codes[order]
+        if len(told) and not np.array_equal(of, packets):
+            ours = np.isin(of, packets)
+            of, codes = of[ours], codes[ours]
+        column.add_codes(packets, of.searchsorted(packets, "right") - of.searchsorted(packets), codes)
 
-    @staticmethod
-    def _keep(column: ValueColumn, field: FieldName, known: FieldColumn, packet: Array, fresh: Array) -> None:
-        """Keep the values of the packets `fresh` (ascending)."""
-        empty: Any = () if field.by_message else None
-        ours = np.isin(packet, fresh)
-        rows = np.flatnonzero(ours if field.per_message else ours & known.there)
-        distinct, place = np.unique(known.value[rows], return_inverse=True)
-        values: list[Any] = [known.names[one] for one in distinct.tolist()] if known.names else distinct.tolist()
-        if field.spec.type in ("none", "protocol"):
-            values = [True] * len(values)
-        if field.by_message:
-            values = [(one,) for one in values]
-        codes = column.codes_of([*values, empty])
-        there = known.there[rows]
-        column.add_codes(fresh, packet[rows].searchsorted(fresh, "right") - packet[rows].searchsorted(fresh),
-                         np.where(there, codes[:-1][place], codes[-1]) if len(values) else np.full(len(rows), codes[-1]))
-
-    def _known(self, conversation: Conversation, messages: Messages, field: FieldName) -> FieldColumn | None:
-        """The field's values by message; None where only the messages themselves tell."""
+    def _known(self, conversation: Conversation, messages: Messages, field: FieldName, rows: Array) -> FieldColumn | None:
+        """The field's values in these messages of one conversation; None where only the messages themselves tell."""
         name, decoder = field.name, conversation.decoder
         assert decoder is not None
-        count = len(messages)
-        everywhere = np.ones(count, np.bool_)
-        if name in COLUMNS:
-            value, there = COLUMNS[name](conversation, messages)
-            return FieldColumn(value, there, everywhere, [str(kind) for kind in KINDS] if name == "pv.kind" else ())
-        if name in CONSTANT:
-            value = EXCHANGE[name](conversation, messages[0])
-            return FieldColumn(np.zeros(count, np.int64), everywhere if value is not None else ~everywhere, everywhere, (value,))
-        if field.protocol != decoder.name and field.protocol != "pv":
-            return FieldColumn(np.zeros(count, np.int64), ~everywhere, everywhere)
-        if name == decoder.name:
-            return FieldColumn(np.zeros(count, np.int64), everywhere, everywhere)
-        if messages.heads is None or decoder.fast is None or name not in decoder.fast.columns:
+        everywhere = np.ones(len(rows), np.bool_)
+        if name == "pv.op":
+            return self._operations(conversation, messages, rows)
+        if name in BY_NAME:
+            return self._column(conversation, messages, name, rows)
+        if name in (ALL, decoder.name):
+            return FieldColumn(np.zeros(len(rows), np.int64), everywhere, everywhere)
+        if field.protocol != decoder.name:
+            return FieldColumn(np.zeros(len(rows), np.int64), ~everywhere, everywhere)
+        if decoder.frames is not None and name in (spec.name for spec in decoder.frames):
+            peer = messages.peer[rows]
+            there = (peer >= 0) & ((messages.kind[rows] == RESPONSE) == (name == decoder.frames[0].name))
+            return FieldColumn(messages.packet[peer] + 1, there, everywhere)
+        return self._of_heads(conversation, messages, name, rows)
+
+    def _column(self, conversation: Conversation, messages: Messages, name: str, rows: Array) -> FieldColumn:
+        """A column that every message has."""
+        column, words = BY_NAME[name], None
+        if column.word:
+            words = self.capture.messages.words(conversation)
+            words.read(rows)
+        return column.of(Chosen(conversation, messages, rows), words)
+
+    def _operations(self, conversation: Conversation, messages: Messages, rows: Array) -> FieldColumn:
+        """The operations, from the messages' heads, else from their headers, else from their words, in this order of cost."""
+        known = self._of_heads(conversation, messages, "pv.op", rows)
+        if known is not None and known.sure.all():
+            return known
+        request = Chosen(conversation, messages, rows).request
+        names = [messages[row].header.op or (messages[asked].header.op if asked >= 0 else "")
+                 for row, asked in zip(rows.tolist(), request.tolist(), strict=True)]
+        if not all(names):
+            return self._column(conversation, messages, "pv.op", rows)
+        distinct = list(dict.fromkeys(names))
+        place = {name: k for k, name in enumerate(distinct)}
+        everywhere = np.ones(len(rows), np.bool_)
+        return FieldColumn(np.array([place[name] for name in names], np.int64), everywhere, everywhere, distinct)
+
+    @staticmethod
+    def _of_heads(conversation: Conversation, messages: Messages, name: str, rows: Array) -> FieldColumn | None:
+        """What the decoder reads from heads."""
+        decoder = conversation.decoder
+        if decoder is None or messages.heads is None or decoder.fast is None or name not in decoder.fast.columns:
             return None
         try:
-            return decoder.fast.column(name, messages.heads, messages.peer)
+            known = decoder.fast.column(name, messages.heads, messages.peer)
+            return None if known is None else FieldColumn(known.value[rows], known.there[rows], known.sure[rows], known.names)
         except Exception:  # a decoder's own mistake: the reader finds out message by message
             return None
 
 
-def _pairs(messages: Messages) -> tuple[Array, Array, Array]:
-    """(request, response, which messages have both), by row."""
-    rows, peer = np.arange(len(messages)), messages.peer
-    answers = messages.kind == RESPONSE
-    return np.where(answers, peer, rows), np.where(answers, rows, peer), peer >= 0
+def _coded(told: Sequence[Told], field: FieldName, column: ValueColumn) -> tuple[Array, Array]:
+    """(packet, code in `column`) of every value, layer by layer."""
+    parts = [_codes_of(one, field, column) for one in told]
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.int32)
+    return parts[0] if len(parts) == 1 else (np.concatenate([of for of, _ in parts]), np.concatenate([codes for _, codes in parts]))
 
 
-def _time(conversation: Conversation, messages: Messages) -> tuple[Array, Array]:
-    request, response, both = _pairs(messages)
-    ts = conversation.index.columns.ts
-    return (ts[messages.first_packet[response]].astype(np.int64) - ts[messages.packet[request]].astype(np.int64)) / 1e9, both
-
-
-def _queued(conversation: Conversation, messages: Messages) -> tuple[Array, Array]:
-    wait, told = waits(conversation)
-    return wait / 1e9, told
-
-
-def _frame(of: int) -> Callable[[Conversation, Messages], tuple[Array, Array]]:
-    return lambda conversation, messages: (messages.packet[_pairs(messages)[of]] + 1, _pairs(messages)[2])
-
-
-def _length(of: int) -> Callable[[Conversation, Messages], tuple[Array, Array]]:
-    def lengths(conversation: Conversation, messages: Messages) -> tuple[Array, Array]:
-        row = _pairs(messages)[of]
-        return messages.length[row], (row >= 0) & (messages.kind != EVENT)
-    return lengths
-
-
-COLUMNS: dict[str, Callable[[Conversation, Messages], tuple[Array, Array]]] = {
-    "pv": lambda conversation, messages: (np.ones(len(messages), np.int64), np.ones(len(messages), np.bool_)),
-    "pv.kind": lambda conversation, messages: (messages.kind, np.ones(len(messages), np.bool_)),
-    "pv.rrt": _time, "pv.queued": _queued, "pv.req_frame": _frame(0), "pv.resp_frame": _frame(1), "pv.req_len": _length(0), "pv.resp_len": _length(1),
-}
-"""(values, where there is one) by message."""
+def _codes_of(told: Told, field: FieldName, column: ValueColumn) -> tuple[Array, Array]:
+    """The same of one layer."""
+    several = field.name in BY_NAME and BY_NAME[field.name].several
+    known, packets = told.known, told.packets
+    chosen = np.ones(len(packets), np.bool_) if field.per_message else known.there
+    distinct, place = np.unique(known.value[chosen], return_inverse=True)
+    values: list[Any] = [known.names[one] for one in distinct.tolist()] if known.names else distinct.tolist()
+    if field.spec.type in ("none", "protocol"):
+        values = [True] * len(values)
+    made = [value if several else (value,) for value in values] if several or field.by_message else values
+    if several and not field.by_message:
+        flat = column.codes_of([one for values in made for one in values])
+        count = np.array([len(values) for values in made], np.int64)
+        first = np.cumsum(count) - count
+        each = count[place]
+        inside = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
+        return np.repeat(packets[chosen], each), flat[np.repeat(first[place], each) + inside]
+    if field.test is not None:
+        (key,) = field.test.keys
+        made = [(True,) if field.test.holds({key: [values]}) else () for values in made]
+        nothing: Any = (True,) if field.test.holds({key: [()]}) else ()
+    else:
+        nothing = () if field.by_message else None
+    codes = column.codes_of([*made, nothing])
+    if not len(distinct):
+        return packets[chosen], np.full(int(chosen.sum()), codes[-1])
+    return packets[chosen], np.where(known.there[chosen], codes[:-1][place], codes[-1])

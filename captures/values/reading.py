@@ -16,15 +16,12 @@ from captures.capture import Capture
 from captures.index.columns import PacketKind
 from captures.least_used import LeastUsed
 from captures.messages.conversation import Conversation, MessageRow
-from captures.messages.queueing import queued
 from captures.packet import expert
 from captures.packet import packets as dissection
-from captures.packet.rows import endpoints
 from captures.stream.tcp_analysis import TcpAnalysis
 from captures.values.field_names import FieldName, Reach, kind_of
 from captures.values.known_names import COLUMNS
 from captures.values.types import Part, Typed
-from protocols.decoder import Kind, Summary
 from protocols.engine.fields import Field, Spec
 from protocols.lower import tcp
 from protocols.lower.facts import Lower, TcpFacts
@@ -168,7 +165,7 @@ class Reader:
                 assert layer.decoder is not None
                 pdus = _ending(layer, packets[places])
                 if reach is Reach.MESSAGE:
-                    _messages(layer, wanted, pdus, place, out)
+                    _whole(layer, wanted, pdus, place, out)
                 elif layer.decoder.name in wanted.roots:
                     self._trees(layer, wanted, pdus, place, out)
                 else:
@@ -273,86 +270,18 @@ CONVERT: dict[str, Callable[[Any], Any]] = {
     "ipv4": lambda value: int(IPv4Address(value)), "ipv6": lambda value: int(IPv6Address(value)), "time": int, "duration": int, "double": float,
 }
 
-WORDS: dict[str, Callable[[Summary], Any]] = {
-    "pv.target": lambda words: words.target or None, "pv.id": lambda words: words.id or None,
-    "pv.status": lambda words: str(words.status) if words.status else None, "pv.code": lambda words: words.code, "pv.error": lambda words: words.error or None,
-}
 
-
-def _messages(conversation: Conversation, wanted: ReadPlan, pdus: Sequence[MessageRow], place: Mapping[int, int], out: Values) -> None:
-    """What every message tells without its tree, one value a message."""
+def _whole(conversation: Conversation, wanted: ReadPlan, pdus: Sequence[MessageRow], place: Mapping[int, int], out: Values) -> None:
+    """The messages themselves, where a filter asks for what their protocol's name stands for: the bytes."""
     decoder = conversation.decoder
     assert decoder is not None
-    words = [conversation.summary(pdu) for pdu in pdus] if any(field.name in WORDS for field in wanted.fields.values()) else []
     for key, field in wanted.fields.items():
-        lists, name = out[key], field.name
-        if name in WORDS:
-            column: Sequence[Any] = [WORDS[name](one) for one in words]
-        elif name in EXCHANGE:
-            column = [EXCHANGE[name](conversation, pdu) for pdu in pdus]
-        elif name == decoder.name:
-            light = key in wanted.present or (field.test is not None and field.test.exists)
-            column = [True] * len(pdus) if light else [Part(data := conversation.data(pdu), len(data)) for pdu in pdus]
-        elif decoder.frames is not None and name in (decoder.frames[0].name, decoder.frames[1].name):
-            response = name == decoder.frames[1].name
-            column = [_frame(pdu, response) if (pdu.header.kind is Kind.RESPONSE) != response else None for pdu in pdus]
-        elif name == "pv":
-            column = [True] * len(pdus)
-        else:       # a field of another layer: these messages do not have it
-            column = [None] * len(pdus)
-        for pdu, value in zip(pdus, column, strict=True):
+        light = key in wanted.present or (field.test is not None and field.test.exists)
+        for pdu in pdus:
+            values: list[Any] = []
+            if field.name == decoder.name:
+                values = [True] if light else [Part(data := conversation.data(pdu), len(data))]
             if field.by_message:
-                lists[place[pdu.packet]].append(_one(field, [value] if value is not None else []))
-            elif value is not None or field.per_message:
-                lists[place[pdu.packet]].append(value)
-
-
-def _rrt(conversation: Conversation, pdu: MessageRow) -> float | None:
-    time = conversation.rrt(pdu)
-    return None if time is None else time / 1e9
-
-
-def _frame(pdu: MessageRow, response: bool) -> int | None:
-    if pdu.peer is None:
-        return None
-    return (pdu if (pdu.header.kind is Kind.RESPONSE) == response else pdu.peer).packet + 1
-
-
-def _length(pdu: MessageRow, response: bool) -> int | None:
-    one = pdu if (pdu.header.kind is Kind.RESPONSE) == response else pdu.peer
-    return one.length if one is not None and one.header.kind is not Kind.EVENT else None
-
-
-def _client_id(conversation: Conversation, pdu: MessageRow) -> str | None:
-    """What the client calls itself in a request: the one word of an exchange that only the tree tells."""
-    decoder = conversation.decoder
-    if decoder is None or pdu.header.kind is Kind.RESPONSE:
-        return None
-    try:
-        return dissection.client_id(decoder, decoder.dissect(conversation.message(pdu))) or None
-    except Exception:  # a decoder's own mistake must not end the search
-        return None
-
-
-def _operation(conversation: Conversation, pdu: MessageRow) -> str | None:
-    """The operation as the header names it, on a response that does not name it that of its request."""
-    request = pdu.peer if pdu.header.kind is Kind.RESPONSE else None
-    return pdu.header.op or (request.header.op if request is not None else "") or conversation.summary(pdu).op or None
-
-
-EXCHANGE: dict[str, Callable[[Conversation, MessageRow], Any]] = {
-    "pv.op": _operation,
-    "pv.proto": lambda conversation, pdu: conversation.decoder.name if conversation.decoder else None,
-    "pv.kind": lambda conversation, pdu: str(pdu.header.kind),
-    "pv.rrt": _rrt,
-    "pv.req_frame": lambda conversation, pdu: _frame(pdu, False),
-    "pv.resp_frame": lambda conversation, pdu: _frame(pdu, True),
-    "pv.client": lambda conversation, pdu: endpoints(conversation)[0],
-    "pv.server": lambda conversation, pdu: endpoints(conversation)[1],
-    "pv.confidence": lambda conversation, pdu: conversation.match.score if conversation.match else 0,
-    "pv.req_len": lambda conversation, pdu: _length(pdu, False),
-    "pv.resp_len": lambda conversation, pdu: _length(pdu, True),
-    "pv.client_id": lambda conversation, pdu: _client_id(conversation, pdu),
-    "pv.queued": lambda conversation, pdu: None if (time := queued(conversation, pdu)) is None else time / 1e9,
-    "pv.why": lambda conversation, pdu: conversation.match.why if conversation.match and conversation.match.why else None,
-}
+                out[key][place[pdu.packet]].append(_one(field, values))
+            else:
+                out[key][place[pdu.packet]].extend(values)

@@ -277,7 +277,8 @@ def _request(message: MessageBytes, api: Api, fields: Sequence[Field], ident: st
     other = next((str(found.first[name]) for name in ("kafka.consumer_group", "kafka.coordinator_key", "kafka.transactional_id", "kafka.config_resource_name",
                                                      "kafka.acl_resource_name", "kafka.user") if found.first.get(name)), "")
     return Summary(op, where.partition("@")[0] if api.key in (1, 2) and "," not in where else _target(found, "")[0] or other, topics or other, ident,
-                   info=" ".join(words) + _tail(message, fields), long_poll=bool(found.first.get("kafka.long_poll")))
+                   info=" ".join(words) + _tail(message, fields), long_poll=bool(found.first.get("kafka.long_poll")),
+                   client_id=str(found.first.get("kafka.client_id") or ""))
 
 
 def _response(message: MessageBytes, api: Api, fields: Sequence[Field], ident: str) -> Summary:

@@ -203,7 +203,8 @@ def _request(said: Words) -> Summary:
     target, endpoint = said.target()
     details = said.fill(operation.asks) if operation else ""
     parts = [name, details[:SHOWN], "one-way" if said.head.flag & t.ONEWAY else "", "" if said.message.complete else "cut off", f" #{said.head.opaque}"]
-    return Summary(name, target, endpoint, str(said.head.opaque), info=" ".join(part for part in parts if part), long_poll=said.long_poll())
+    return Summary(name, target, endpoint, str(said.head.opaque), info=" ".join(part for part in parts if part), long_poll=said.long_poll(),
+                   client_id=said.word("clientId"))
 
 
 def _response(said: Words, request: Words | None) -> Summary:

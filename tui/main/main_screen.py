@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from captures.packet.model import Stream
-from captures.packet.rows import endpoints
 from protocols.engine.fields import Field
 from tui.app import actions
 from tui.app.actions import Action
@@ -196,7 +195,7 @@ class MainScreen(KeyScreen):
     def _candidates(self, stream: Stream) -> tuple[str, int, list[DecoderChoice]]:
         """What carries the stream, its server port, and who may read it; in the worker's thread."""
         layer = self.capture.layer(stream)
-        port = int(endpoints(layer)[1].rpartition(":")[2])
+        port = int(layer.ends[1].rpartition(":")[2])
         kind = "udp" if layer.pair.transport == "udp" else "tcp"
         sure = [DecoderChoice(decoder.name, decoder.title, min(score, 100), why) for decoder, score, why in self.capture.recognised(stream)]
         names = {candidate.name for candidate in sure}

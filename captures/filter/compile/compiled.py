@@ -76,7 +76,7 @@ def _compiled(text: str, names: Names, by_message: bool) -> Filter:
         raise _expected(error, names) from None
     if node is None:
         return Filter(text, None, And(()), {}, {})
-    by_message = by_message or any(field.per_message for name in names_in(node) if (field := names.get(name)) is not None)
+    by_message = by_message or any(field.every_message for name in names_in(node) if (field := names.get(name)) is not None)
     logic, state = check(node, names, by_message)
     fields = state.fields
     used = {key for leaf in leaves(logic) if not leaf.exists for key in leaf.keys}

@@ -1,0 +1,183 @@
+"""The words for messages: what a decoder says of one, joined with what it says of its peer; for one message as a `Summary`, for many as columns.
+
+An operation belongs to the request and an outcome to the response, yet both are asked of both. `JOINED` says once for each word from which of the two it is
+taken; `joined` applies that to two summaries, `WordColumns` to thousands of messages at once. Columns hold numbers of distinct texts (`Texts`), which all
+conversations of a capture share, so that the columns of one can be compared with those of another.
+"""
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from captures.messages.info_text import readable
+from captures.messages.messages import MessageRow, Messages
+from protocols.decoder import Decoder, Kind, MessageBytes, Status, Summary
+from protocols.engine.fields import printable
+from protocols.kinds import RESPONSE
+
+__all__ = ["ERRORS", "NO_CODE", "Texts", "WordColumns", "described", "failed", "joined"]
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+NO_CODE = -(1 << 63)
+"""The code of a message without one."""
+ALONE = {Kind.REQUEST: Status.NO_RESPONSE, Kind.RESPONSE: Status.ORPHAN}
+"""What a message is without the peer that its key (or its place in the order) promises."""
+ERRORS = (Status.CLIENT_ERROR, Status.SERVER_ERROR)
+
+From = Literal["own", "response", "request", "either"]
+JOINED: dict[str, From] = {
+    "op": "own", "targets": "own", "endpoint": "own", "id": "own", "status": "response", "code": "response", "error": "response",
+    "error_text": "response", "soft": "response", "long_poll": "either", "client_id": "request",
+}
+"""Word -> whose it is: "own" its own, or where that is empty the request's; "request" and "response" that one's, on both; "either" true when one's is."""
+TEXTS = ("op", "targets", "endpoint", "id", "status", "error", "error_text", "client_id")
+
+
+class Described(Protocol):
+    """What of a conversation its words are made from."""
+
+    decoder: Decoder | None
+    messages: Messages | None
+    faults: dict[int, str]
+
+    def message(self, pdu: MessageRow) -> MessageBytes: ...
+
+
+def described(conversation: Described, one: MessageRow) -> Summary:
+    """What the decoder says of a message by itself. Its mistakes become the text; what only the conversation knows of the outcome is filled in."""
+    fault = conversation.faults.get(one.row)
+    if fault is None and conversation.decoder is not None:
+        try:
+            words = conversation.decoder.describe(conversation.message(one))
+        except Exception as mistake:  # a decoder's own mistake must not end the program
+            fault = f"{type(mistake).__name__}: {mistake}"
+        else:
+            if words.status in (None, Status.OK):
+                alone = one.peer is None
+                if not one.complete and (alone or one.kind is Kind.RESPONSE):
+                    words.status = Status.TRUNCATED
+                elif alone and one.kind in ALONE and one.header.key is not None:
+                    words.status = ALONE[one.kind]
+            if not isinstance(words.text, str) or not words.text.isprintable():
+                words.text = partial(readable, words.text)
+            return words
+    return Summary(op=one.header.op, info=printable(f"{one.have:,} bytes; the decoder failed: {fault}"))
+
+
+def joined(mine: Summary, request: Summary, response: Summary) -> Summary:
+    """The words for one of a pair: `mine` is `request` or `response`."""
+    out = Summary(info=lambda: mine.info)
+    for name, whose in JOINED.items():
+        if whose == "response":
+            value = getattr(response, name)
+        else:
+            value = getattr(mine if whose == "own" else request, name) or getattr(response if whose in ("either", "request") else request, name)
+        setattr(out, name, value)
+    return out
+
+
+def failed(words: Summary, asked_and_answered: bool) -> bool:
+    """Whether a message is shown as an error: its own outcome is one, and none that callers expect. Of a pair only the response is."""
+    return words.status in ERRORS and not asked_and_answered and not words.soft
+
+
+class Texts:
+    """Distinct values by number; 0 is "nothing"."""
+
+    def __init__(self) -> None:
+        self.distinct: list[Any] = [None]
+        self._number: dict[Any, int] = {"": 0, (): 0, None: 0}
+
+    def number(self, value: Any) -> int:
+        found = self._number.get(value)
+        if found is None:
+            found = self._number[value] = len(self.distinct)
+            self.distinct.append(value)
+        return found
+
+
+class WordColumns:
+    """The words of one conversation's messages, a row a message, read when they are asked for and kept. A conversation that was forgotten and read again is
+    told by setting `conversation`: its messages are the same."""
+
+    def __init__(self, conversation: Described, texts: Texts) -> None:
+        assert conversation.messages is not None
+        count = len(conversation.messages)
+        self.conversation = conversation
+        self.texts = texts
+        self._said = np.zeros(count, np.bool_)
+        self._numbers = {name: np.zeros(count, np.int32) for name in TEXTS}
+        self._code = np.full(count, NO_CODE, np.int64)
+        self._soft = np.zeros(count, np.bool_)
+        self._long_poll = np.zeros(count, np.bool_)
+
+    @property
+    def _messages(self) -> Messages:
+        assert self.conversation.messages is not None
+        return self.conversation.messages
+
+    def read(self, rows: Ints) -> None:
+        """Have the words of these messages, and of their peers, read."""
+        messages = self._messages
+        peers = messages.peer[rows]
+        rows = np.concatenate((rows, peers[peers >= 0]))
+        rows = np.unique(rows[~self._said[rows]])
+        numbers, number = self._numbers, self.texts.number
+        columns = [(numbers[name], name) for name in TEXTS if name != "status"]
+        for row in rows.tolist():
+            words = described(self.conversation, messages[row])
+            for column, name in columns:
+                value = getattr(words, name)
+                if value:
+                    column[row] = number(value)
+            if words.status is not None:
+                numbers["status"][row] = number(str(words.status))
+            if words.code is not None:
+                self._code[row] = words.code
+            self._soft[row], self._long_poll[row] = words.soft, words.long_poll
+        self._said[rows] = True
+
+    def texts_of(self, name: str, rows: Ints) -> NDArray[np.int32]:
+        """A word of these messages, which were read, as numbers of `texts`."""
+        column = self._numbers[name]
+        other = self._other(name, rows)
+        own: NDArray[np.int32] = column[rows]
+        if JOINED[name] == "response":
+            return np.where(other >= 0, column[other], own)
+        if JOINED[name] == "own":
+            return np.where((own == 0) & (other >= 0), column[other], own)
+        found = np.where(other >= 0, column[other], own)
+        return np.where(found == 0, own, found)
+
+    def _other(self, name: str, rows: Ints) -> Ints:
+        """The peer of each message where its word may count instead of the message's own, else -1."""
+        peer, answers = self._messages.peer[rows], self._messages.kind[rows] == RESPONSE
+        return np.where(answers == (JOINED[name] != "response"), peer, -1)
+
+    def codes(self, rows: Ints) -> Ints:
+        """The status or error number of these messages, NO_CODE without."""
+        other = self._other("code", rows)
+        return np.where(other >= 0, self._code[other], self._code[rows])
+
+    def soft(self, rows: Ints) -> Bools:
+        """Whether the error of these messages is one that callers expect."""
+        other = self._other("soft", rows)
+        return np.where(other >= 0, self._soft[other], self._soft[rows])
+
+    def long_poll(self, rows: Ints) -> Bools:
+        """Whether the answer of these messages may come late by design."""
+        peer = self._messages.peer[rows]
+        return self._long_poll[rows] | ((peer >= 0) & self._long_poll[peer])
+
+    def failed(self, rows: Ints) -> Bools:
+        """Which of these messages are shown as errors, as `failed` says of one; those that the decoder could not read are."""
+        errors = [self.texts.number(str(status)) for status in ERRORS]
+        asked = (self._messages.peer[rows] >= 0) & (self._messages.kind[rows] != RESPONSE)
+        found: Bools = np.isin(self.texts_of("status", rows), errors) & ~asked & ~self.soft(rows)
+        found |= np.isin(rows, list(self.conversation.faults))
+        return found
