@@ -24,6 +24,7 @@ from captures.file.errors import CaptureError
 from captures.filter import FilterRun, Names, compile_filter
 from captures.filter.parallel import child
 from captures.filter.parallel.pool import FilterPool
+from captures.values.store import STORES
 from tui.app.app import ProtoviewApp
 from tui.app.worker import Worker
 
@@ -79,7 +80,10 @@ def found(process: FilterPool, names: Names, text: str, **more: Any) -> list[int
 
 
 def here(capture: Capture, names: Names, text: str, **more: Any) -> list[int]:
-    return [int(i) for step in FilterRun(capture, compile_filter(text, names), **more) for i in step]
+    """What a run in this process finds; what it read is forgotten, so that others have to read it themselves."""
+    shown = [int(i) for step in FilterRun(capture, compile_filter(text, names), **more) for i in step]
+    STORES.pop(capture, None)
+    return shown
 
 
 def gone(pid: int) -> bool:
@@ -287,6 +291,7 @@ def test_a_process_that_ended_between_two_filters_is_replaced(process: FilterPoo
     (pid,) = process.pids
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    STORES.pop(process.capture, None)       # what it read is not known here
     assert found(process, names, "kafka") == expected
     assert gone(pid)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from terminal import ROOT
 from test_filter_process import ERRORS, MIXED, RUNAWAY, found, gone, here, until
@@ -19,6 +20,9 @@ from captures.filter import FilterRun, Names, compile_filter
 from captures.filter.parallel import child
 from captures.filter.parallel import pool as parent
 from captures.filter.parallel.pool import FilterPool
+from captures.messages.words import WordColumns
+from captures.values.reading import Reader
+from captures.values.store import STORES, Store
 from tui.command import headless
 
 
@@ -89,6 +93,28 @@ def test_several_processes_serve_many_filters_and_end_together(capture: Capture,
     until(lambda: all(map(gone, pids)))
 
 
+@pytest.mark.parametrize(("text", "name", "kind"), [
+    ("pv.status != ok", "pv.status", str), ("kafka.api_key > 2", "kafka.api_key", int), ("pv.rrt > 1ms", "pv.rrt", float),
+    ('zookeeper.path contains "/"', "zookeeper.path", str)])
+def test_what_processes_read_is_known_here_and_never_read_again(capture: Capture, three: FilterPool, names: Names, monkeypatch: pytest.MonkeyPatch,
+                                                               text: str, name: str, kind: type) -> None:
+    expected, shown = here(capture, names, text), found(three, names, text)
+    assert shown == expected != []
+    three.close()
+
+    def refused(*_: Any) -> None:
+        raise AssertionError("read again")
+    monkeypatch.setattr(Reader, "read", refused)
+    monkeypatch.setattr(WordColumns, "read", refused)
+    kept = Store.of(capture).column(name)
+    assert {type(value) for value in kept.distinct} <= {kind, type(None)}
+    if not compile_filter(text, names).logic.needs:      # bytes told of the other packets: they were not read at all
+        assert found(three, names, text) == expected and not three.pids, "no process was needed"
+        assert len(Store.of(capture).values([names[name]], np.array(expected))[name]) == len(expected)
+    else:
+        assert not len(kept.unread(np.array(expected)))
+
+
 def test_what_counts_from_the_packet_shown_last_is_not_shared(capture: Capture, three: FilterPool, names: Names) -> None:
     text = "kafka && !(frame.time_delta_displayed > 0 && frame.time_delta_displayed < 0.05)"
     expected = here(capture, names, text)
@@ -153,6 +179,7 @@ def test_one_of_several_processes_that_ended_between_two_filters_is_replaced(thr
     pids = three.pids
     os.kill(pids[2], signal.SIGKILL)
     os.waitid(os.P_PID, pids[2], os.WEXITED | os.WNOWAIT)
+    STORES.pop(three.capture, None)     # what they read is not known here
     assert found(three, names, "kafka") == expected
     assert all(map(gone, pids)) and len(three.pids) == 3
 

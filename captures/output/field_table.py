@@ -1,22 +1,29 @@
 """Chosen fields of every packet as a table (`-T fields`), with tshark's options for separators, quotes and occurrences.
 
-No packet is dissected further than the names ask for: what the index knows comes from its columns, the list's columns from the row,
-layers 2-4 without reading the stream where none of its findings is wanted.
+No packet is dissected further than the names ask for: what the index knows comes from its columns, the list's columns from the row, what every message
+has from the table of messages, layers 2-4 without reading the stream where none of its findings is wanted.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
 
 from captures.capture import Capture
 from captures.index.columns import Columns
+from captures.messages.columns import BY_NAME
 from captures.output.text import relative_time
 from captures.packet import expert
 from captures.packet.model import Row
+from captures.values.field_names import FieldName, Names
 from captures.values.index_columns import FRAME
 from captures.values.known_names import COLUMNS
-from protocols.engine.fields import COMMON, Field, calendar_time, plain, seconds, walk
+from captures.values.store import Store
+from protocols.engine.fields import COMMON, Field, calendar_time, generated, plain, seconds, walk
 from protocols.lower import frame, icmp, icmpv6, layer, link, tcp
 
 __all__ = ["FieldFormat", "field_format", "field_table"]
@@ -27,6 +34,8 @@ QUOTING = (icmp, icmpv6)
 """Layers that hold other packets' layers."""
 ANYWHERE = frozenset(spec.name for spec in (*COMMON, layer.LIMITED))
 EXPERT = frozenset((expert.EXPERT.name, expert.SEVERITY.name))
+MESSAGES = 1024
+"""Packets whose messages are read together."""
 BY_LOWER_CASE = {name.lower(): column for name, column in COLUMNS.items()}
 
 
@@ -79,10 +88,52 @@ def field_table(capture: Capture, chosen: Iterable[int], names: Sequence[str], f
     """The chosen packets, a line each; `names` are known (`names.known`)."""
     if format_.header:
         yield format_.separator.join(names) + "\n"
-    cells = _cells(capture, names)
-    for i in chosen:
-        found = cells(i)
-        yield format_.line([found.get(name, ()) for name in names])
+    said = [name for name in names if name in BY_NAME]
+    told = Told(capture, said) if _is_told(names) else None
+    cells = _cells(capture, [name for name in names if told is None or name not in BY_NAME])
+    for block in _blocks(chosen, MESSAGES if told is not None else 1):
+        words = told.of(block) if told is not None else {}
+        for k, i in enumerate(block):
+            found = cells(i)
+            for name, texts in words.items():
+                found[name] = texts[k]
+            yield format_.line([found.get(name, ()) for name in names])
+
+
+def _is_told(names: Sequence[str]) -> bool:
+    """Whether the table of messages tells of some names, and no other asks for trees of messages, which tell it anyhow."""
+    lower = {spec.name for module in link.MODULES for spec in module.SPECS} - {frame.PROTOCOLS.name}
+    return any(name in BY_NAME for name in names) and all(
+        name in BY_NAME or name in FRAME or name in EXPERT or name.lower() in BY_LOWER_CASE or name in lower for name in names)
+
+
+def _blocks(chosen: Iterable[int], size: int) -> Iterator[list[int]]:
+    """The chosen packets, so many at a time."""
+    left = iter(chosen)
+    while block := list(islice(left, size)):
+        yield block
+
+
+class Told:
+    """What every message of some packets says in these fields, as text."""
+
+    def __init__(self, capture: Capture, names: Sequence[str]) -> None:
+        known = Names(capture.registry)
+        self._capture = capture
+        self._fields = [known[name] for name in dict.fromkeys(names)]
+        self._texts: dict[str, dict[Any, str]] = {field.name: {} for field in self._fields}
+
+    def of(self, packets: Sequence[int]) -> dict[str, list[list[str]]]:
+        """By name, for each of these packets the texts of its messages' values."""
+        values = Store.of(self._capture).values(self._fields, np.array(packets))
+        return {field.name: [[self._text(field, value) for value in one] for one in values[field.name]] for field in self._fields}
+
+    def _text(self, field: FieldName, value: Any) -> str:
+        texts = self._texts[field.name]
+        found = texts.get(value)
+        if found is None:
+            found = texts[value] = plain(generated(field.spec, value))
+        return found
 
 
 Cells = Callable[[int], dict[str, list[str]]]

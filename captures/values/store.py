@@ -4,6 +4,7 @@ There is one `Store` a capture and process. Another takes its place when streams
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from captures.capture import Capture
 from captures.index.known_layers import KnownLayers
 from captures.values.byte_search import ByteSearch
-from captures.values.field_names import Reach
+from captures.values.field_names import FieldName, Reach
 from captures.values.message_columns import MessageColumns
 from captures.values.reading import Reader, ReadPlan
 from captures.values.skimming import Skimming
@@ -39,11 +40,32 @@ class Store:
         self.skimming = Skimming(capture)
         self.needles = ByteSearch(capture)
         self.kept: dict[str, ValueColumn] = {}
+        self._telling = False
         self.version = capture.version
 
     def column(self, key: str, presence: bool = False) -> ValueColumn:
         """What is kept of a field; with `presence`, of whether packets have it."""
-        return self.kept.setdefault(PRESENCE + key if presence else key, ValueColumn())
+        return self.kept.setdefault(self.name_of(key, presence), ValueColumn(self._telling))
+
+    @staticmethod
+    def name_of(key: str, presence: bool) -> str:
+        """What the values of a field, or its presence, are kept under."""
+        return PRESENCE + key if presence else key
+
+    def tell(self) -> None:
+        """Have all columns take note of what comes from now on (`ValueColumn.news`)."""
+        self._telling = True
+        for column in self.kept.values():
+            column.tell()
+
+    def values(self, fields: Sequence[FieldName], packets: Array) -> dict[str, list[list[Any]]]:
+        """By name, the values of fields in each of these packets (ascending), as filters compare them; None stands for one that a message does not have.
+        They are read in the cheapest way there is, and kept."""
+        passing: dict[str, dict[int, list[Any]]] = {}
+        for reach in sorted({field.reach for field in fields}):
+            self.read(reach, ReadPlan({field.name: field for field in fields if field.reach is reach}, {}, frozenset()), packets, passing)
+        return {field.name: [passing[field.name][packet] for packet in packets.tolist()] if field.name in passing else self.column(field.name).lists(packets)
+                for field in fields}
 
     def read(self, reach: Reach, wanted: ReadPlan, packets: Array, passing: dict[str, dict[int, list[Any]]], likely: Bools | None = None) -> None:
         """Read the fields of one reach in these packets (ascending) where they were not read yet, in the cheapest way there is. Later packets of the same

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Slots", "ValueColumn"]
+__all__ = ["News", "Slots", "ValueColumn"]
 
 Array = NDArray[Any]
 
@@ -30,10 +30,22 @@ class Slots:
         self.counts = counts
 
 
-class ValueColumn:
-    """One field. `distinct` are its values by code."""
+class News(NamedTuple):
+    """What came to a column since it was asked last: packets (ascending), how many values each has, and their codes; `values` are the distinct values
+    that came, whose codes follow those of the values before."""
 
-    def __init__(self) -> None:
+    packets: Array
+    counts: Array
+    codes: Array
+    values: list[Any]
+
+
+class ValueColumn:
+    """One field. `distinct` are its values by code. With `telling` it takes note of what comes, for `news`."""
+
+    def __init__(self, telling: bool = False) -> None:
+        self._came: list[Array] | None = [] if telling else None
+        self._told = 0
         self.distinct: list[Any] = []
         self._number: dict[Any, int] = {}
         self._codes = array("i")
@@ -73,6 +85,8 @@ class ValueColumn:
         if not len(packets):
             return
         self._make_room(int(packets[-1]) + 1)
+        if self._came is not None:
+            self._came.append(packets)
         base = len(self._codes)
         self._codes.frombytes(codes.astype(np.int32).tobytes())
         self._start[packets] = base + np.cumsum(counts) - counts
@@ -95,6 +109,8 @@ class ValueColumn:
         if not len(packets):
             return
         self._make_room(int(packets.max()) + 1)
+        if self._came is not None:
+            self._came.append(packets)
         number, distinct, codes = self._number, self.distinct, self._codes
         base = len(codes)
         counts = np.zeros(len(packets), np.int32)
@@ -110,6 +126,20 @@ class ValueColumn:
         self._start[packets] = base + np.cumsum(counts) - counts
         self._count[packets] = counts
 
+    def news(self) -> News | None:
+        """What came since this was called last, None for nothing; the first time what came since `telling`."""
+        if not self._came:
+            return None
+        packets = np.sort(np.concatenate(self._came))
+        self._came = []
+        values = self.distinct[self._told:]
+        self._told += len(values)
+        return News(packets, self._count[packets], self.slots(packets).codes, values)
+
+    def tell(self) -> None:
+        """Take note of what comes from now on; all distinct values so far count as new."""
+        self._came = []
+
     def slots(self, packets: Array) -> Slots:
         """The values of packets that were read."""
         counts = self._count[packets]
@@ -121,6 +151,13 @@ class ValueColumn:
         # a copy: an array that exports its buffer cannot grow
         codes = np.frombuffer(self._codes, np.int32)[places] if total else np.zeros(0, np.int32)
         return Slots(position, codes, counts)
+
+    def lists(self, packets: Array) -> list[list[Any]]:
+        """The values of packets that were read, a list for each."""
+        slots = self.slots(packets)
+        values = [self.distinct[code] for code in slots.codes.tolist()]
+        ends = np.cumsum(slots.counts).tolist()
+        return [values[end - count : end] for end, count in zip(ends, slots.counts.tolist(), strict=True)]
 
     def nth(self, packets: Array, ordinal: Array) -> Array:
         """The code of the n-th value of each packet, -1 where there are fewer."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import pickle
 import select
 import signal
 import struct
@@ -22,14 +23,16 @@ from typing import Any, NoReturn, cast
 from captures.capture import Capture
 from captures.file.errors import CaptureError
 from captures.filter import FilterRun, Names, compile_filter
+from captures.values.store import Store
 
-__all__ = ["FAULT", "HEAD", "LENGTH", "NICE", "forked"]
+__all__ = ["FAULT", "HEAD", "LENGTH", "NICE", "READ", "forked"]
 
 LENGTH = struct.Struct("<I")
 """In front of a request: JSON, its length in bytes. [number, text, by message, first packet, end, selected packet or null, share], or [number]: stop."""
 HEAD = struct.Struct("<cqqq")
-"""In front of an answer: its kind, the request's number, packets decided, bytes that follow: packet indices as int64 (STEP), or UTF-8 text (FAULT)."""
-STEP, FAULT = b"s", b"f"
+"""In front of an answer: its kind, the request's number, packets decided, bytes that follow: packet indices as int64 (STEP), UTF-8 text (FAULT), or
+a pickled dictionary (READ): by the name of a column of `captures.values.store` the `News` of it, for whoever asks for these values next."""
+STEP, READ, FAULT = b"s", b"r", b"f"
 NICE = 5
 """The screen goes first."""
 TICK = 1.0
@@ -93,6 +96,7 @@ def _live(server: Server, parent: int, mask: set[Any], nice: int) -> NoReturn:
         _let_go(server.requests, server.answers)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.nice(nice)
+        Store.of(server.capture).tell()
         gc.freeze()                     # what came with the fork stays shared: the collector would write into every page of it
         server.serve()
     finally:
@@ -143,6 +147,8 @@ class Server:
             for packets in run:
                 if self._ready.poll(0):
                     return
+                if news := run.news():
+                    self._write(READ, number, run.done, pickle.dumps(news, pickle.HIGHEST_PROTOCOL))
                 self._write(STEP, number, run.done, packets.astype("i8", copy=False).tobytes())
         except BrokenPipeError:
             os._exit(0)

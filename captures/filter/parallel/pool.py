@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import select
 import signal
 import threading
@@ -25,11 +26,12 @@ from captures.capture import Capture
 from captures.file.errors import CaptureError
 from captures.filter import Filter, FilterRun, Names
 from captures.filter.language.nodes import printed
-from captures.filter.parallel.child import FAULT, HEAD, LENGTH, NICE, forked
+from captures.filter.parallel.child import FAULT, HEAD, LENGTH, NICE, READ, forked
 from captures.filter.run.by_index import Block
 from captures.filter.run.run import since_shown
 from captures.index.known_layers import BLOCK
 from captures.values.store import Store
+from captures.values.value_column import News
 
 __all__ = ["FilterPool", "PoolRun", "processes"]
 
@@ -112,7 +114,7 @@ class FilterPool:
                 made = forked(self.capture, run.names, self.nice)
                 if made is None:
                     break
-                self._children.append(ChildHandle(*made))
+                self._children.append(ChildHandle(Store.of(self.capture), *made))
         children = self._children if not since_shown(run.filter) else self._children[:1]
         assert run.filter.node is not None
         text = printed(run.filter.node)
@@ -174,16 +176,23 @@ class PoolRun:
             yield from self._here()
 
     def _indexed(self) -> Iterator[Array]:
-        """What the index alone tells, up to the first block with a packet that must be read."""
+        """What the index and what was read before tell, up to the first block with a packet that must be read."""
         capture, filter_ = self._process.capture, self.filter
+        known = FilterRun(capture, filter_, self.done, self.total) if not filter_.references else None
         structure = Store.of(capture).structure
         addresses: dict[Any, tuple[Array, Array]] = {}
         for low in range(self.done - self.done % BLOCK, self.total, BLOCK):
             start, high = max(low, self.done), min(low + BLOCK, self.total)
             yes, maybe = Block(capture.index, structure, filter_.fields, start, high, addresses).evaluate(filter_.logic)
-            if self.stopped or (maybe is not None and maybe.any()):
+            if self.stopped:
                 return
-            yield self._step(np.flatnonzero(yes) + start, high)
+            if maybe is None or not maybe.any():
+                yield self._step(np.flatnonzero(yes) + start, high)
+                continue
+            if known is None or not known.knows(np.flatnonzero(maybe) + start):
+                return
+            for packets in (run := FilterRun(capture, filter_, start, high)):
+                yield self._step(packets, run.done)
 
     def _answers(self, shares: Sequence[ShareResult]) -> Iterator[Array]:
         """What the processes find, as far as all have come. Raises Ended."""
@@ -264,10 +273,12 @@ class ShareResult:
 
 
 class ChildHandle:
-    """A process as its parent sees it."""
+    """A process as its parent sees it. What it read is kept in `store`."""
 
-    def __init__(self, pid: int, requests: int, answers: int) -> None:
+    def __init__(self, store: Store, pid: int, requests: int, answers: int) -> None:
         self.pid = pid
+        self._store = store
+        self._codes: dict[str, Array] = {}
         self.answers = answers
         """The descriptor of its answers."""
         self._requests = requests
@@ -275,6 +286,16 @@ class ChildHandle:
         os.set_blocking(requests, False)
         weakref.finalize(self, _closed, os.getpid(), requests, answers)
         self._ended = weakref.finalize(self, _ended, os.getpid(), pid)      # at exit, at the latest
+
+    def _keep(self, news: dict[str, News]) -> None:
+        """Keep what the process has read, so that nobody reads it again."""
+        for name, new in news.items():
+            column = self._store.column(name)
+            codes = np.append(self._codes.get(name, np.zeros(0, np.int32)), column.codes_of(new.values))
+            self._codes[name] = codes
+            fresh = column.unread(new.packets)
+            ours = np.isin(new.packets, fresh)
+            column.add_codes(fresh, new.counts[ours], codes[new.codes[np.repeat(ours, new.counts)]])
 
     def kill(self) -> None:
         """Who still waits for an answer learns that it ended; it is buried when nobody does."""
@@ -309,7 +330,9 @@ class ChildHandle:
             if len(data) - at < HEAD.size + length:
                 break
             at += HEAD.size + length
-            if to == number:
+            if kind == READ:        # for whatever request: its codes go on from what came before
+                self._keep(pickle.loads(data[at - length : at]))
+            elif to == number:
                 out.append(Answer(kind, done, bytes(data[at - length : at])))
         del data[:at]
         return out

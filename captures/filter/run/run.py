@@ -24,7 +24,7 @@ from captures.patterns import Endless
 from captures.values.field_names import FieldName, Reach
 from captures.values.reading import ReadPlan
 from captures.values.store import Store
-from captures.values.value_column import ValueColumn
+from captures.values.value_column import News, ValueColumn
 
 __all__ = ["FilterRun", "since_shown"]
 
@@ -125,6 +125,20 @@ class FilterRun:
         stream = self._index.columns.sd[start:high] >> 1
         mine = np.where(stream < 0, number == 0, stream % count == number)
         return Ternary(verdict.yes & mine, None if verdict.maybe is None else verdict.maybe & mine)
+
+    def knows(self, packets: Array) -> bool:
+        """Whether all that may be asked of these packets (ascending) was read already, for whatever purpose."""
+        for key in self.filter.fields:
+            kept = self._store.kept.get(self._store.name_of(key, key in self.filter.present))
+            if key.startswith("$") or key in self._since_shown or kept is None or len(kept.unread(packets)):
+                return False
+        return True
+
+    def news(self) -> dict[str, News]:
+        """What was read for this filter since this was called last, by what it is kept under. Keys of the outcome of a test are this filter's own."""
+        names = [self._store.name_of(key, key in self.filter.present) for key, field in self.filter.fields.items() if field.test is None]
+        columns = {name: self._store.kept[name] for name in names if name in self._store.kept}
+        return {name: news for name, column in columns.items() if (news := column.news()) is not None}
 
     def matches(self, packet: int) -> bool:
         """Whether one packet is shown."""
@@ -293,11 +307,7 @@ class FilterRun:
         passing = self._passing.get(key)
         if passing is not None:
             return [passing[packet] for packet in packets.tolist()]
-        kept = self._kept(key)
-        slots = kept.slots(packets)
-        values = [kept.distinct[code] for code in slots.codes.tolist()]
-        ends = np.cumsum(slots.counts).tolist()
-        return [values[end - count : end] for end, count in zip(ends, slots.counts.tolist(), strict=True)]
+        return self._kept(key).lists(packets)
 
     def _of_messages(self, leaf: Condition, batch: Batch, rows: Array) -> Bools:
         """One test, a message at a time: fields of messages have their value in this message, other fields those of the packet."""
