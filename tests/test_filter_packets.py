@@ -10,7 +10,7 @@ import pytest
 from captures import patterns
 from captures.capture import Capture
 from captures.file.errors import CaptureError
-from captures.filter import Filter, FilterError, FilterRun, Names, compile_filter
+from captures.filter import Filter, FilterError, FilterRun, Names, compile_filter, shown_at_once
 from captures.filter.compile.regex import compiled
 from captures.filter.run.by_index import Block, Ternary
 from captures.values import store
@@ -80,13 +80,13 @@ def test_what_columns_hold_reads_no_packet(mixed: Capture, names: Names, text: s
         raise AssertionError("a packet was read")
     monkeypatch.setattr(Reader, "read", read)
     monkeypatch.setattr(store, "STORES", type(store.STORES)())
-    found = compile_filter(text, names).columns(mixed.index)
+    found = shown_at_once(compile_filter(text, names), mixed.index)
     assert found is not None
     assert (np.flatnonzero(found) + 1).tolist() == shown(mixed, names, text)
 
 
 def test_columns_say_none_when_packets_must_be_read(mixed: Capture, names: Names) -> None:
-    assert compile_filter('kafka.client_id == "x"', names).columns(mixed.index) is None
+    assert shown_at_once(compile_filter('kafka.client_id == "x"', names), mixed.index) is None
 
 
 def test_only_packets_that_columns_leave_open_are_read(mixed: Capture, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:

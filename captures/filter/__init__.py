@@ -4,7 +4,8 @@
 """
 from captures.filter.compile.compiled import Filter, compile_filter
 from captures.filter.language.errors import FilterError, Fix, Trap
+from captures.filter.run.at_once import shown_at_once
 from captures.filter.run.run import FilterRun
 from captures.values.field_names import Names
 
-__all__ = ["Filter", "FilterError", "FilterRun", "Fix", "Names", "Trap", "compile_filter"]
+__all__ = ["Filter", "FilterError", "FilterRun", "Fix", "Names", "Trap", "compile_filter", "shown_at_once"]

@@ -263,7 +263,8 @@ class FilterEditor:
         self.filtering.worker.ask("check", partial(self._columns, filter_), counted, lambda _fault: None, 0.01)
 
     def _columns(self, filter_: Filter) -> tuple[int, int] | None:
-        found = filter_.columns(self.filtering.capture.index)
+        from captures.filter import shown_at_once
+        found = shown_at_once(filter_, self.filtering.capture.index)
         return (int(np.count_nonzero(found)), len(found)) if found is not None else None
 
     # what hangs below

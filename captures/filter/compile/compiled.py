@@ -4,18 +4,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from captures.filter.compile.check import WORDS, check
-from captures.filter.compile.logic import And, Condition, Logic, leaves
+from captures.filter.compile.logic import And, Logic, leaves
 from captures.filter.language.errors import FilterError, Trap
 from captures.filter.language.macros import expanded
 from captures.filter.language.nodes import Name, Node, names_in
 from captures.filter.language.parser import ValueExpected, parse
-from captures.filter.run.by_index import Block
-from captures.index.index import Index
-from captures.index.known_layers import BLOCK, KnownLayers
 from captures.values.field_names import FieldName, Names, Reach
 
 __all__ = ["Filter", "compile_filter", "furthest"]
@@ -37,19 +31,6 @@ class Filter:
     warnings: list[Trap] = field(default_factory=list)
     present: frozenset[str] = frozenset()
     per_message: bool = False
-
-    def columns(self, index: Index) -> NDArray[np.bool_] | None:
-        """For each packet indexed so far whether it matches, when the index alone can tell; None when packets have to be read."""
-        structure, count = KnownLayers(index), index.columns.count
-        out = np.zeros(count, np.bool_)
-        tables: dict[Condition, tuple[NDArray[np.bool_], NDArray[np.bool_]]] = {}
-        for low in range(0, count, BLOCK):
-            high = min(low + BLOCK, count)
-            yes, maybe = Block(index, structure, self.fields, low, high, tables).evaluate(self.logic)
-            if maybe is not None and maybe.any():
-                return None
-            out[low:high] = yes
-        return out
 
     @property
     def references(self) -> list[str]:

@@ -22,7 +22,9 @@ from typing import Any, NoReturn, cast
 
 from captures.capture import Capture
 from captures.file.errors import CaptureError
-from captures.filter import FilterRun, Names, compile_filter
+from captures.filter.compile.compiled import compile_filter
+from captures.filter.run.run import FilterRun
+from captures.values.field_names import Names
 from captures.values.store import Store
 
 __all__ = ["FAULT", "HEAD", "LENGTH", "NICE", "READ", "forked"]

@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 
 from captures.capture import Capture
 from captures.file.errors import CaptureError
-from captures.filter import Filter, FilterRun, Names
+from captures.filter.compile.compiled import Filter
 from captures.filter.language.nodes import printed
 from captures.filter.parallel.child import FAULT, HEAD, LENGTH, NICE, READ, forked
 from captures.filter.run.by_index import Block
-from captures.filter.run.run import since_shown
+from captures.filter.run.run import FilterRun, since_shown
 from captures.index.known_layers import BLOCK
+from captures.values.field_names import Names
 from captures.values.store import Store
 from captures.values.value_column import News
 
