@@ -9,6 +9,7 @@ the index of that view within the packet. Generated fields have length 0.
 """
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ __all__ = ["Field", "Spec", "generated", "group", "incomplete", "malformed", "pl
 
 SHOWN_BYTES = 32
 SHOWN_TEXT = 512
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -225,12 +227,13 @@ def plain(field: Field) -> str:
 
 
 def calendar_time(nanoseconds: int) -> str:
-    """Nanoseconds since 1970 as tshark writes an absolute time, in UTC: `Nov 14, 2023 22:13:20.000000000 UTC`."""
+    """Nanoseconds since 1970 as tshark writes an absolute time, in local time: `Nov 14, 2023 23:13:20.000000000 CET` where TZ is Europe/Berlin."""
     try:
-        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=nanoseconds // 1_000_000_000)
-    except OverflowError:
+        moment = time.localtime(nanoseconds // 1_000_000_000)
+    except (OverflowError, OSError):
         return seconds(nanoseconds)
-    return f"{moment:%b} {moment.day:2}, {moment:%Y %H:%M:%S}.{nanoseconds % 1_000_000_000:09d} UTC"
+    head = f"{MONTHS[moment.tm_mon - 1]} {moment.tm_mday:2}, {moment.tm_year} {moment.tm_hour:02}:{moment.tm_min:02}:{moment.tm_sec:02}"
+    return f"{head}.{nanoseconds % 1_000_000_000:09d} {moment.tm_zone}"
 
 
 MALFORMED = Spec("_ws.malformed", "Malformed", "string", about="Bytes that do not fit the layout")

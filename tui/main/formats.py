@@ -66,8 +66,9 @@ class TimeFormat:
 
 
 def _clock(nanoseconds: int, convert: Callable[[float], time.struct_time], pattern: str) -> str:
+    """Date and time, whole: what is copied from the list into a filter finds the packet again."""
     try:
-        return time.strftime(pattern, convert(nanoseconds // SECOND)) + seconds(nanoseconds % SECOND, 6).removeprefix("0")
+        return time.strftime(pattern, convert(nanoseconds // SECOND)) + seconds(nanoseconds % SECOND, 9 if nanoseconds % 1000 else 6).removeprefix("0")
     except (OverflowError, OSError, ValueError):
         return seconds(nanoseconds, 6)
 

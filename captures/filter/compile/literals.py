@@ -7,6 +7,7 @@ Beside a field whose values tell their own type, a literal is all that it may be
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
@@ -27,9 +28,9 @@ SECONDS = re.compile(r"(-?)(\d+)(?:\.(\d+))?", re.ASCII)
 SPAN = re.compile(r"(-?\d+(?:\.\d+)?)(ns|us|µs|ms|s|min|h)")
 UNITS = {"ns": 1, "us": 1000, "µs": 1000, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
 IPV4 = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})", re.ASCII)
-ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?", re.ASCII)
+ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|[A-Z]{3,5}|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-ENGLISH = re.compile(r"([A-Za-z]{3}) (\d{1,2}), (\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?: (UTC))?)?", re.ASCII)
+ENGLISH = re.compile(r"([A-Za-z]{3}) (\d{1,2}), (\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?: ([A-Z]{3,5}))?)?", re.ASCII)
 FLAT = re.compile(r"[0-9A-Fa-f](?:[0-9A-Fa-f](?:[0-9A-Fa-f]{2})*)?", re.ASCII)
 SPLIT = re.compile(r"[0-9A-Fa-f]{1,2}(?:([:.-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})*\1?|:)", re.ASCII)
 QUADS = re.compile(r"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}", re.ASCII)
@@ -303,7 +304,7 @@ def _masked(node: Literal | Name, number: int, slash: str, length: str, bits: in
 
 
 def _time(node: Literal | Name, text: str) -> int:
-    """Nanoseconds since 1970; without a zone the time is UTC, as it is shown."""
+    """Nanoseconds since 1970. A time without a zone is local time; the zone may be Z, UTC, an offset, or what the local zone is called at that time (CET)."""
     found = ISO.fullmatch(text.strip())
     try:
         if found:
@@ -315,16 +316,27 @@ def _time(node: Literal | Name, text: str) -> int:
                 raise ValueError
             name, day, year, hour, minute, second, fraction, zone = found.groups()
             number = MONTHS.index(name.lower()) + 1
-        offset = UTC
-        if zone and zone[0] in "+-":
-            digits = zone[1:].replace(":", "")
-            away = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-            offset = timezone(-away if zone[0] == "-" else away)
-        moment = datetime(int(year), number, int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=offset)
-        since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-        return (since.days * 86400 + since.seconds) * 10**9 + int((fraction or "0").ljust(9, "0"))
+        moment = datetime(int(year), number, int(day), int(hour or 0), int(minute or 0), int(second or 0))
+        return _epoch(moment, zone or "") * 10**9 + int((fraction or "0").ljust(9, "0"))
     except (ValueError, OverflowError):
         raise _error(node, f'"{text}" is not a valid absolute time. Example: "Nov 12, 1999 08:55:44.123" or "2011-07-04 12:34:56"') from None
+
+
+def _epoch(moment: datetime, zone: str) -> int:
+    """Seconds since 1970 of a time in a zone. Raises ValueError for a zone that is not known here."""
+    if not zone:
+        return int(moment.timestamp())
+    if zone in ("Z", "UTC"):
+        return int(moment.replace(tzinfo=UTC).timestamp())
+    if zone[0] in "+-":
+        digits = zone[1:].replace(":", "")
+        away = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        return int(moment.replace(tzinfo=timezone(-away if zone[0] == "-" else away)).timestamp())
+    for fold in (0, 1):     # the hour that comes twice when clocks are set back has two zones
+        found = int(moment.replace(fold=fold).timestamp())
+        if time.localtime(found).tm_zone == zone:
+            return found
+    raise ValueError
 
 
 def _duration(node: Literal | Name, text: str) -> int:
