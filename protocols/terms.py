@@ -39,6 +39,10 @@ class Status(StrEnum):
     TRUNCATED = "truncated"
 
 
+STATUS_WORDS = {**{str(one): (str(one),) for one in Status}, "error": (str(Status.CLIENT_ERROR), str(Status.SERVER_ERROR)), "late": ()}
+"""What a filter may call a status, and the values that it stands for. No message is late yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Framing:
     """A length field at a fixed place: the message's length is its value plus `add`.

@@ -131,7 +131,8 @@ def test_lengths_names_and_waiting_are_told_of_every_message(pipelined: Capture)
 @pytest.mark.parametrize(("text", "expected"), [
     ("pv.queued > 0", [3, 5, 6]), ("pv.queued == 4ms", [3, 6]), ("pv.req_len == 21", [3, 5]), ("pv.resp_len > 14", [3, 5]),
     ('pv.client_id == "one"', [3, 4, 5, 6]),
-    ("pv.queued > 0 && pv.req_len == 17", [3, 6]), ("pv.status == late", []), ("pv.trace_id || pv.process || pv.server_time", []),
+    ("pv.queued > 0 && pv.req_len == 17", [3, 6]), ("pv.status == late", []), ("pv.status == error", []),
+    ("pv.trace_id || pv.process || pv.server_time", []),
     ("pv.server_time > 0 || pv.trace_id == \"x\"", []), ("pv.kind == response && pv.client_id", [4, 5, 6]),
 ])
 def test_what_exchanges_tell_can_be_asked_for(pipelined: Capture, text: str, expected: list[int]) -> None:

@@ -21,6 +21,7 @@ from protocols.decoder import Summary
 from protocols.engine.fields import Spec
 from protocols.kinds import EVENT, KINDS, RESPONSE
 from protocols.message_heads import FieldColumn
+from protocols.terms import STATUS_WORDS
 
 __all__ = ["BY_NAME", "COLUMNS", "Chosen", "MessageColumn"]
 
@@ -132,13 +133,14 @@ def _milliseconds(seconds: float) -> str:
 COLUMNS = (
     MessageColumn(Spec("pv.proto", "Protocol", "string", about="The protocol's filter name"),
                   constant=lambda conversation: conversation.decoder.name if conversation.decoder else None),
-    MessageColumn(Spec("pv.kind", "Kind", "string", about="request, response, oneway or event"),
+    MessageColumn(Spec("pv.kind", "Kind", "string", about="request, response, oneway or event", words={str(kind): (str(kind),) for kind in KINDS}),
                   number=lambda chosen: _everywhere(chosen.messages.kind[chosen.rows]), names=tuple(str(kind) for kind in KINDS)),
     MessageColumn(Spec("pv.op", "Operation", "string", about="What the request asks for, on the request and on its response"), word="op"),
     MessageColumn(Spec("pv.target", "Target", "string", about="What the operation works on: path, topic, collection; one value each"), word="targets"),
     MessageColumn(Spec("pv.endpoint", "Endpoint", "string", about="What the operation works on in a form that many operations share"), word="endpoint"),
     MessageColumn(Spec("pv.id", "Correlation", "string", about="The protocol's own correlation id"), word="id"),
-    MessageColumn(Spec("pv.status", "Status", "string", about="ok, client_error, server_error, no_response, orphan or truncated"), word="status"),
+    MessageColumn(Spec("pv.status", "Status", "string", words=STATUS_WORDS,
+                       about="ok, client_error, server_error (error: one of the two), no_response, orphan or truncated"), word="status"),
     MessageColumn(Spec("pv.code", "Code", "int64", about="The response's status or error number"), word="code"),
     MessageColumn(Spec("pv.error", "Error", "string", about="The error by name"), word="error"),
     MessageColumn(Spec("pv.error_text", "Error text", "string", about="What the server says of its error in words"), word="error_text"),

@@ -61,7 +61,7 @@ def kind_of(spec: Spec) -> str:
 class FieldName:
     """A field by its filter name. `protocol` is the filter name of the protocol that it belongs to. `by_message`: its values are read message by
     message, a tuple each; with `test`, instead of the values, whether this test on them holds. `verbatim`: see `Fast.verbatim`.
-    `tcp_only`: no UDP datagram has the field."""
+    `tcp_only`: no UDP datagram has the field. `words`: as in `Spec.words`."""
 
     name: str
     spec: Spec
@@ -71,6 +71,7 @@ class FieldName:
     test: ValueTest | None = None
     verbatim: bool = False
     tcp_only: bool = False
+    words: Mapping[str, tuple[str, ...]] | None = None
 
     @property
     def kind(self) -> str:
@@ -124,7 +125,10 @@ class Names(Mapping[str, FieldName]):
         self._fields: dict[str, FieldName] = {}
         for name, (spec, protocol) in known(registry).items():
             self._fields[name] = FieldName(name, spec, protocol, _reach(name, lower, decoders, own, heads), verbatim=name in verbatim,
-                                           tcp_only=protocol in tcp_only)
+                                           tcp_only=protocol in tcp_only, words=spec.words)
+        proto = self._fields["pv.proto"]
+        known_protocols = {**{name: (name,) for name in sorted(decoders)}, **{alias: (name,) for alias, name in ALIASES.items() if name in decoders}}
+        self._fields[proto.name] = replace(proto, words=known_protocols)
 
     def __getitem__(self, name: str) -> FieldName:
         found = self._fields.get(name)

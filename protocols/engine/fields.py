@@ -32,6 +32,7 @@ class Spec:
     ipv4, ipv6, time (absolute, nanoseconds since 1970 UTC), duration (nanoseconds), frame (a packet number).
     `enum` names values; `show` turns a value into the text behind the label and wins over `enum`. `mask` marks a bit field
     of the bytes that it lies in; `base` is "hex" for numbers that are written so; `about` says in a sentence what the field means.
+    `words` are all texts that a string field can have; each names the values that it stands for in a filter (`error`: client_error and server_error).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Spec:
     mask: int = 0
     about: str = ""
     base: str = "dec"
+    words: Mapping[str, tuple[str, ...]] | None = None
     _length: list[Spec] = field(default_factory=list, repr=False)
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from protocols.engine.fields import Field, Spec
 from protocols.engine.records import I32, I64, MILLIS, U64, Array, Blob, Bool, Each, Flags, IfMore, Layout, Rest, Secret, Switch, Text, Type
+from protocols.terms import STATUS_WORDS
 from protocols.zookeeper import tables as t
 
 Parts = tuple[tuple[Spec, Type], ...]
@@ -19,7 +20,7 @@ XID = Spec("zookeeper.xid", "Xid", "int32", show=t.xid, about="Pairs a reply wit
 OPCODE = Spec("zookeeper.opcode", "Operation", "int32", t.OPERATIONS)
 ZXID = Spec("zookeeper.zxid", "Zxid", "int64", show=t.zxid, about="The last transaction that the server has processed")
 ERR = Spec("zookeeper.err", "Error", "int32", {code: one.name for code, one in t.ERRORS.items()})
-ERR_CLASS = Spec("zookeeper.err.class", "Class", "string", about="Whose fault the error is, and what it means")
+ERR_CLASS = Spec("zookeeper.err.class", "Class", "string", about="Whose fault the error is, and what it means", words=STATUS_WORDS)
 TRAILING = Spec("zookeeper.trailing", "Trailing bytes", "bytes", about="Bytes after the record; servers ignore them")
 UNKNOWN = Spec("zookeeper.body", "Body", "bytes", about="The body of a message whose layout is not known")
 NOTE = Spec("zookeeper.note", "Note", "string", about="What is unusual about the message, or what it tells about its sender")

@@ -8,6 +8,7 @@ from rich.style import Style
 from textual.app import ComposeResult
 from textual.strip import Strip
 
+from captures.messages.columns import BY_NAME
 from tui.app import actions
 from tui.app.actions import Action
 from tui.app.key_screen import KeyScreen
@@ -105,6 +106,8 @@ def help_lines(contexts: Iterable[str], width: int) -> list[tuple[bool, str]]:
         if context == actions.MAIN:
             lines.append((True, "command line, after :"))
             lines += [(False, f"  {command}{' ' * max(1, KEYS_WIDTH - cell_len(command))}{words}") for command, words in COMMANDS.items()]
+            lines += [(False, ""), (True, "values in filters")]
+            lines += [(False, f"  {spec.name}{' ' * max(1, KEYS_WIDTH - cell_len(spec.name))}{spec.about}") for spec in (BY_NAME["pv.kind"].spec, BY_NAME["pv.status"].spec)]
             lines.append((False, ""))
     return lines
 

@@ -28,6 +28,10 @@ examples:
   protoview broker.pcap -d tcp.port==2281,zookeeper
                                               take the streams with port 2281 for ZooKeeper
   protoview broker.pcap --info                what capinfos tells
+
+values of fields that messages of every protocol have:
+  pv.kind    request, response, oneway, event
+  pv.status  ok, client_error, server_error (error: one of the two), no_response, orphan, truncated
 """
 OUTPUTS = ("text", "fields", "json", "ndjson")
 DEMO = "zookeeper-recipes.pcap.gz"

@@ -154,6 +154,9 @@ def _values(field: FieldName, typed: str, names: Mapping[str, FieldName], sample
     for value, count in _seen(field, sample):
         label = enum.get(value.value)
         yield from _value(value.text, label, bare, count, names, given)
+    for word, values in (field.words or {}).items():
+        if values:
+            yield from _value(f'"{word}"', None, bare, None, names, given)
     if field.kind == "bool":
         for text in ("1", "0"):
             yield from _value(text, None, bare, None, names, given)

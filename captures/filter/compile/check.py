@@ -9,9 +9,10 @@ import re
 from typing import Any
 
 from captures.filter.compile import functions
-from captures.filter.compile.literals import converted, text_of
+from captures.filter.compile.literals import converted, no_word, text_of
 from captures.filter.compile.logic import And, Condition, Logic, Negation, Or, Xor, comparison, leaves, matching, membership, presence
 from captures.filter.compile.regex import compiled
+from captures.filter.compile.traps import never_equal, two_sided
 from captures.filter.compile.values import Value, arithmetic, as_kind, constant, field_value, negative, sliced
 from captures.filter.language.errors import FilterError, Fix, Trap
 from captures.filter.language.lexer import Token, unescaped
@@ -54,7 +55,7 @@ class Checked:
             case Junction():
                 parts = tuple(self.logic(part) for part in node.parts)
                 if node.op == "&&":
-                    self._two_sided(node)
+                    self.traps += two_sided(node, self.names)
                 return And(parts) if node.op == "&&" else Or(parts) if node.op == "||" else Xor(parts)
             case Not():
                 return Negation(self.logic(node.of))
@@ -103,6 +104,7 @@ class Checked:
     def _relation(self, op: str, left: Node, right: Node, quantifier: str) -> Condition:
         if op == "matches":
             return self._matches(left, right, quantifier)
+        left, right = self._word(left, right), self._word(right, left)
         if (self._is_constant(left) and self._is_constant(right)) or (op == "contains" and self._is_constant(left)):
             raise self._no_left(left, op)
         one, other = self._pair(left, right, op)
@@ -112,10 +114,11 @@ class Checked:
             if value.kind not in COMPARABLE:
                 raise self._cannot(value, at, op)
         self._surely(op, one, other, left, right)
-        if op == "!=" and not quantifier and isinstance(left, Name) and (field := self.fields.get(printed(left))) is not None and field.several:
-            better = f"!({field.name} == {printed(right)})"
-            self.traps.append(Trap(f"holds when no {field.name} has the value, and never without the field; {better} also shows packets without it",
-                                   left.start, right.end, Fix(left.start, right.end, better)))
+        if op != "contains":
+            self._possible(left, other)
+            self._possible(right, one)
+        if op == "!=" and not quantifier and isinstance(left, Name) and (field := self.fields.get(printed(left))) is not None:
+            self.traps += never_equal(field, left, right)
         return comparison(op, one, other, quantifier)
 
     def _surely(self, op: str, one: Value, other: Value, left: Node, right: Node) -> None:
@@ -125,6 +128,24 @@ class Checked:
         if re.fullmatch(r"-?\d+", text_of(right)):
             message = f"This compares a protocol with a number. {printed(left)} alone tests that it is present"
             raise FilterError(message, left.start, right.end, Fix(left.start, right.end, printed(left)))
+
+    def _word(self, node: Node, beside: Node) -> Node:
+        """A name as text, where the field that it is compared with has it among its words: `kafka` is a field, too."""
+        field = self.names.get(beside.name) if isinstance(beside, Name) else None
+        if field is not None and field.words and isinstance(node, Name) and node.name in field.words:
+            return Literal(f'"{node.name}"', "string", start=node.start, end=node.end)
+        return node
+
+    def _possible(self, node: Node, beside: Value) -> None:
+        """Refuse a text that a field with few values never has."""
+        field = beside.field if beside.kind == "string" and not beside.computed else None
+        if field is None or not field.words or not isinstance(node, (Literal, Name)) or not self._is_constant(node):
+            return
+        text = str(converted(node, "string", None))
+        if text not in field.words:
+            raise no_word(node, text, field.name, field.words)
+        if not field.words[text]:
+            self.traps.append(Trap(f"is a known value of {field.name} that no packet has yet", node.start, node.end))
 
     def _pair(self, left: Node, right: Node, op: str) -> tuple[Value, Value]:
         """Both sides, of types that agree; a constant takes the other side's type."""
@@ -168,7 +189,7 @@ class Checked:
         if left.kind not in COMPARABLE:
             raise self._cannot(left, node.of, "in")
         items: list[Value | tuple[Value, Value]] = []
-        for item in node.items:
+        for item in (self._word(one, node.of) for one in node.items):
             if isinstance(item, Range):
                 items.append((self._item(item.low, left, node.of), self._item(item.high, left, node.of)))
             else:
@@ -178,6 +199,7 @@ class Checked:
 
     def _item(self, node: Node, left: Value, of: Node) -> Value:
         if self._is_constant(node):
+            self._possible(node, left)
             return self._constant(node, left, of)
         value = self.value(node)
         if value.kind == "any" != left.kind:
@@ -348,30 +370,6 @@ class Checked:
             hint = f" {text} alone tests that it is present"
         return FilterError(f"{text} (type={kind}) cannot participate in {op} comparison.{hint or ''}", node.start, node.end, fix)
 
-    # traps
-
-    def _two_sided(self, node: Junction) -> None:
-        """`f > a && f < b` on a field that occurs several times: each side may be satisfied by another occurrence."""
-        low: dict[str, tuple[Compare, int]] = {}
-        high: dict[str, tuple[Compare, int]] = {}
-        for part in node.parts:
-            if not isinstance(part, Compare) or len(part.operators) != 1 or part.quantifier or not isinstance(part.operands[0], Name):
-                continue
-            field, right, op = self.names.get(part.operands[0].name), part.operands[1], part.operators[0]
-            if field is None or not field.several or field.kind != "int" or not isinstance(right, Literal) or op not in (">", ">=", "<", "<="):
-                continue
-            bound = int(converted(right, "int", field))
-            if op[0] == ">":
-                low[field.name] = part, bound + (op == ">")
-            else:
-                high[field.name] = part, bound - (op == "<")
-        for name in low.keys() & high.keys():
-            (one, least), (other, most) = low[name], high[name]
-            start, end = min(one.start, other.start), max(one.end, other.end)
-            better = f"{name} in {{{least}..{most}}}"
-            beside = sum(start <= part.start and part.end <= end for part in node.parts) == 2
-            self.traps.append(Trap(f"each side may match a different {name}: {better}", start, end, Fix(start, end, better) if beside else None))
-
 
 def _agree(one: str, other: str) -> bool:
     return one == other or (one in BYTES and other in BYTES)
@@ -384,5 +382,3 @@ def check(node: Node, names: Names, by_message: bool) -> tuple[Logic, Checked]:
     used = {key for leaf in leaves(logic) for key in leaf.keys}
     state.fields = {key: field for key, field in state.fields.items() if key in used}
     return logic, state
-
-

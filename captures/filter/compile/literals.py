@@ -6,6 +6,7 @@ Beside a field whose values tell their own type, a literal is all that it may be
 """
 from __future__ import annotations
 
+import difflib
 import re
 import time
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from captures.filter.language.nodes import Literal, Name
 from captures.values.field_names import FieldName, kind_of
 from protocols.engine.fields import Spec
 
-__all__ = ["PART", "Network", "converted", "labels", "text_of"]
+__all__ = ["PART", "Network", "converted", "labels", "no_word", "text_of"]
 
 NUMBER = re.compile(r"(-?)(?:0[xX]([0-9A-Fa-f]+)|0[bB]([01]+)|0([0-7]*)|([1-9]\d*))", re.ASCII)
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt])(i?)b", re.ASCII | re.IGNORECASE)
@@ -227,7 +228,6 @@ def _no_number(node: Literal | Name, text: str, field: FieldName | None) -> Filt
         return _error(node, f'"{text}" is not a valid number. Ranges are written {better}', better)
     names = labels(field.spec)
     if names:
-        import difflib
         near = difflib.get_close_matches(text.lower(), [name.lower() for name in names.values()], 1, 0.6)
         if near:
             label = next(name for name in names.values() if name.lower() == near[0])
@@ -236,6 +236,13 @@ def _no_number(node: Literal | Name, text: str, field: FieldName | None) -> Filt
         return _error(node, f'"{text}" cannot be found among the possible values for {field.name}.')
     low, high = field.bounds or (0, 1)
     return _error(node, f'"{text}" is not a valid number. {field.name} is a number {low}-{high}')
+
+
+def no_word(node: Literal | Name, text: str, name: str, words: Mapping[str, tuple[str, ...]]) -> FilterError:
+    """The error for a text that is none of a field's words."""
+    near = difflib.get_close_matches(text.lower(), words, 2, 0.6)
+    hint = f"Did you mean {', '.join(near)}?" if near else f"It is {', '.join(word for word, values in words.items() if values)}"
+    return _error(node, f'"{text}" cannot be found among the possible values for {name}. {hint}', near[0] if near else None)
 
 
 def _truth(node: Literal | Name, text: str, field: FieldName | None) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,7 +155,7 @@ def membership(left: Value, items: Sequence[Value | tuple[Value, Value]], quanti
     equal = [(_order("==", left, one), one) for one in items if isinstance(one, Value)]
     spans = [(_order(">=", left, one[0]), one[0], _order("<=", left, one[1]), one[1]) for one in items if isinstance(one, tuple)]
     others = [one for _, one in equal] + [one for _, low, _, high in spans for one in (low, high)]
-    plain = all(one.constant for _, one in equal) and left.kind not in ("any", "ipv4", "ipv6") and not _named(left)
+    plain = all(one.constant for _, one in equal) and left.kind not in ("any", "ipv4", "ipv6") and not _named(left) and not _words(left)
     known = frozenset(one.values({})[0] for _, one in equal) if plain else frozenset()
 
     def inside(value: Any, env: Env) -> bool:
@@ -205,6 +205,8 @@ def _order(base: str, left: Value, right: Value) -> Callable[[Any, Any], bool]:
     compare = COMPARE[base]
     if left.kind == "any":
         return _typed(compare, lambda kind: kind != "bool" or base in ("==", "!="), base == "!=")
+    if base in ("==", "!=") and (words := _words(left) or _words(right)):
+        return _meant(base == "==", words)
     if base in ("==", "!=") and (_named(left) or _named(right)):
         return _operations(base == "==", _named(left))
     if left.kind not in ("ipv4", "ipv6"):
@@ -247,6 +249,17 @@ def _typed_contains(a: Any, b: Any) -> bool:
 def unversioned(operation: str) -> str:
     """An operation's name without its version: `Produce` for `Produce v9`."""
     return VERSION.sub("", operation)
+
+
+def _words(value: Value) -> Mapping[str, tuple[str, ...]] | None:
+    """The words of a field that has no other values, where some stand for more than themselves."""
+    words = value.field.words if value.field is not None and value.kind == "string" and not value.computed else None
+    return words if words and any(values != (word,) for word, values in words.items()) else None
+
+
+def _meant(equal: bool, words: Mapping[str, tuple[str, ...]]) -> Callable[[str, str], bool]:
+    """Whether two words have a value in common."""
+    return lambda a, b: bool({*words.get(a, (a,))} & {*words.get(b, (b,))}) is equal
 
 
 def _named(value: Value) -> bool:
