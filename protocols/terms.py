@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Literal
 
 from protocols.kinds import Kind
@@ -15,16 +15,16 @@ from protocols.kinds import Kind
 __all__ = ["Answer", "Carried", "Framing", "Header", "Match", "MessageBytes", "Opening", "Side", "Status", "Summary", "View"]
 
 
-class Answer(IntEnum):
-    """What `Decoder.frame` may answer in place of a length. All are numbers below 1, which no length is."""
+class Answer(Enum):
+    """What `Decoder.frame` may answer in place of a length. No number stands for one of them, and none is to be reckoned with: compare with `is`."""
 
-    MORE = 0
+    MORE = "more"
     """Bytes are missing to tell."""
-    REFUSED = -1
+    REFUSED = "refused"
     """No message starts here."""
-    TO_END = -2
+    TO_END = "to end"
     """All that is left of this direction is one message."""
-    HANDED_ON = -3
+    HANDED_ON = "handed on"
     """All that is left of this direction belongs to another protocol (after an HTTP upgrade, say), which is recognised on its own."""
 
 

@@ -25,10 +25,10 @@ def cut(client: bytes, server: bytes) -> Cut:
         at, handed = 0, None
         while at < len(data):
             size = decoder.frame(data[at:], side)
-            if size == HANDED_ON:
+            if size is HANDED_ON:
                 handed = data[at:]
                 break
-            end = at + size if size > 0 else len(data)
+            end = at + size if isinstance(size, int) else len(data)
             decoder.framed(data[at:end][:decoder.header_bytes], side)
             header = decoder.header(data, at, min(end, len(data)), side, decoder.session())
             messages.append(MessageBytes(data, at, min(end, len(data)), end - at, header, way))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from captures.index.columns import LAYOUT
-from protocols.decoder import MORE, REFUSED, TO_END, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary
+from protocols.decoder import MORE, REFUSED, TO_END, Answer, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary
 from protocols.engine.fields import Field, raw
 from protocols.lower.facts import Datagram
 
@@ -97,7 +97,7 @@ class Toy(Decoder):
                 return Match(70, "magic", side if data[4] != 2 else 1 - side)
         return None
 
-    def frame(self, data: bytes, side: Side) -> int:
+    def frame(self, data: bytes, side: Side) -> int | Answer:
         return TO_END if side.first and b"hello" in (side.opening[:5], side.peer_opening[:5]) else MORE
 
     def accepts(self, head: bytes, side: Side) -> bool:
@@ -147,7 +147,7 @@ class Lines(Decoder):
                 return Match(60, "a question", side)
         return None
 
-    def frame(self, data: bytes, side: Side) -> int:
+    def frame(self, data: bytes, side: Side) -> int | Answer:
         end = data.find(b"\n", 0, 10)
         if end < 0:
             return MORE if len(data) < 10 else REFUSED

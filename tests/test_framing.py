@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_in import SYN, Lines, Segment, StandIn, Toy, line, toy
@@ -14,7 +16,7 @@ from stand_in import SYN, Lines, Segment, StandIn, Toy, line, toy
 from captures.messages.framing import Cut, cut
 from captures.messages.window import Window
 from captures.stream.reassembly import Direction, reassemble
-from protocols.decoder import Decoder, Side
+from protocols.decoder import HANDED_ON, MORE, REFUSED, TO_END, Answer, Decoder, Side
 
 
 def direction(parts: list[tuple[int, bytes]], syn: bool = True) -> Direction:
@@ -188,7 +190,49 @@ def test_a_decoder_that_fails_leaves_a_hole() -> None:
     data = b"".join(MESSAGES)
     found = cut_up([(0, data)], Broken())
     assert found.start == places(MESSAGES[:5])
-    assert found.holes == [(places(MESSAGES)[5], len(data), "the decoder failed: ZeroDivisionError")]
+    (start, end, why), = found.holes
+    assert (start, end) == (places(MESSAGES)[5], len(data)) and re.fullmatch(r"the decoder failed: ZeroDivisionError \(test_framing\.py:\d+\)", why)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, -2, -3, -100, True, None, 2.0, "12"])
+def test_a_number_below_one_is_a_mistake_and_no_answer(wrong: Any) -> None:
+    class Wrong(Lines):
+        def frame(self, data: bytes, side: Side) -> Any:
+            return super().frame(data, side) if data.startswith(b"Q 3") else wrong
+    good = line("Q", b"abc")
+    data = good + line("Q", b"12345") * 3
+    found = cut_up([(0, data)], Wrong())
+    assert (found.start, found.length) == ([0], [len(good)])
+    (start, end, why), = found.holes
+    assert (start, end) == (len(good), len(data))
+    assert why.startswith(f"the decoder failed: TypeError: frame gave {wrong!r}, which is neither a length from 1 on nor an Answer (test_framing.py:")
+
+
+@pytest.mark.parametrize(("answer", "messages", "holes", "handed_on"), [
+    (MORE, [0, 7], [], None),               # the second one goes on behind the capture
+    (REFUSED, [0], [7], None), (TO_END, [0, 7], [], None), (HANDED_ON, [0], [], 7),
+])
+def test_each_answer_is_told_from_the_others(answer: Answer, messages: list[int], holes: list[int], handed_on: int | None) -> None:
+    class Answering(Lines):
+        def frame(self, data: bytes, side: Side) -> int | Answer:
+            return super().frame(data, side) if data.startswith(b"Q 3") else answer
+
+        def framed(self, data: bytes, side: Side) -> None:
+            """Lengths depend on messages before: what is handed on is asked about."""
+    one = direction([(0, line("Q", b"abc") + b"Q 5\n12345")])
+    found = cut(one, Answering(), side_of(one))
+    assert (list(found.start), [start for start, _, _ in found.holes], found.handed_on) == (messages, holes, handed_on)
+    assert not isinstance(answer, int) and answer not in (0, -1, -2, -3)
+
+
+def test_framing_that_cannot_be_had_leaves_a_hole() -> None:
+    class Broken(Toy):
+        def framing_for(self, side: Side) -> Any:
+            raise KeyError("no framing\nfor it")
+    found = cut_up(segmented(b"".join(MESSAGES), 100), Broken())
+    (start, end, why), = found.holes
+    assert (start, end, found.start) == (0, len(b"".join(MESSAGES)), [])
+    assert why.startswith("the decoder failed: KeyError: 'no framing\\nfor it' (test_framing.py:")
 
 
 def test_little_endian_and_three_byte_lengths_are_cut() -> None:

@@ -33,7 +33,7 @@ def split(data: bytes, side: Side) -> list[bytes]:
     found = []
     while data:
         size = RocketMQHA().frame(data, side)
-        assert size > 0
+        assert isinstance(size, int) and size > 0
         found.append(data[:size])
         data = data[size:]
     return found

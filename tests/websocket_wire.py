@@ -38,7 +38,7 @@ def split(data: bytes, client: bool) -> list[bytes]:
     decoder, side, out, at = WebSocket(), Side(client, True, data, b""), [], 0
     while at < len(data):
         size = decoder.frame(data[at:], side)
-        out.append(data[at:at + size] if size > 0 else data[at:])
+        out.append(data[at:at + size] if isinstance(size, int) else data[at:])
         at += len(out[-1])
     return out
 

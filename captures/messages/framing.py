@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from captures.messages.window import FIRST_LOOK, Window
 from captures.stream.byte_stream import ByteStream
-from protocols.decoder import HANDED_ON, MORE, REFUSED, TO_END, Decoder, Framing, Side
+from protocols.decoder import HANDED_ON, MORE, REFUSED, TO_END, Answer, Decoder, Framing, Side
+from protocols.engine.mistakes import MISTAKES, failed, written_at
 from protocols.message_heads import MessageHeads
 
 __all__ = ["Cut", "cut"]
@@ -71,13 +72,16 @@ def cut(direction: ByteStream, decoder: Decoder, side: Side) -> Cut:
     declared = direction.declared()
     if declared is not None:
         return _datagrams(direction, declared)
-    cutter = Cutter(direction, decoder, side)
+    try:
+        cutter = Cutter(direction, decoder, side)
+    except MISTAKES as fault:
+        return Cut(Window(direction), holes=[(start, end, failed(fault)) for start, end in direction.runs()])
     for start, end in direction.runs():
         try:
             cutter.run(start, end)
-        except Exception as fault:  # a decoder's own mistake must not end the program
+        except MISTAKES as fault:
             if cutter.at < end:
-                cutter.out.holes.append((cutter.at, end, f"the decoder failed: {type(fault).__name__}"))
+                cutter.out.holes.append((cutter.at, end, failed(fault)))
         if cutter.out.handed_on is not None:
             break
     return cutter.out
@@ -122,7 +126,7 @@ class Cutter:
                 self.rest(start)
                 if self.at == end:
                     return
-            elif start <= self.owed and self.message(self.owed, end):
+            elif start <= self.owed and self.message(self.owed, end) is not REFUSED:
                 self.at = self.owed
                 self.rest(start)
             else:
@@ -150,47 +154,51 @@ class Cutter:
     def first(self, start: int, end: int) -> bool:
         """The direction's first message: by `frame` alone, or as all others when it leaves that open."""
         length = self.ask(start, end, self.first_side, FIRST_LOOK if self.framing else end - start)
-        if length == MORE and self.framing:
-            return self.side.from_start and self.message(start, end) != 0
-        if length == TO_END or (length > 0 and (self.side.from_start or start + length == end or self.message(start + length, end))):
+        if length is MORE:
+            if self.framing:
+                return self.side.from_start and self.message(start, end) is not REFUSED
+            length, sure = end - start + 1, self.side.from_start
+        elif isinstance(length, int):
+            sure = self.side.from_start or start + length == end or self.message(start + length, end) is not REFUSED
+        else:
+            sure = length is TO_END
+        if sure:
             self.emit(start, length, end)
-            return True
-        if length == MORE and self.side.from_start:
-            self.emit(start, end - start + 1, end)
-            return True
-        return False
+        return sure
 
-    def ask(self, start: int, end: int, side: Side, most: int) -> int:
-        """What `frame` says of `start`, given up to `most` bytes of the run that ends at `end`."""
+    def ask(self, start: int, end: int, side: Side, most: int) -> int | Answer:
+        """What `frame` says of `start`, given up to `most` bytes of the run that ends at `end`. Raises TypeError when that is neither."""
         have = min(end - start, most)
         size = FIRST_LOOK
         while True:
             answer = self.decoder.frame(self.window.take(start, min(size, have)), side)
-            if answer != MORE or size >= have:
-                return answer if answer > 0 or answer in (MORE, TO_END, HANDED_ON) else REFUSED
+            if answer is not MORE or size >= have:
+                if isinstance(answer, Answer) or (type(answer) is int and answer > 0):
+                    return answer
+                raise TypeError(f"frame gave {answer!r}, which is neither a length from 1 on nor an Answer ({written_at(self.decoder.frame)})")
             size *= 2
 
-    def message(self, start: int, end: int, most: int = CANDIDATE_LOOK) -> int:
-        """The length of a message at `start` (more than is left when it is not whole, TO_END when it has no end); 0 when none starts there."""
+    def message(self, start: int, end: int, most: int = CANDIDATE_LOOK) -> int | Answer:
+        """The length of a message at `start` (more than is left when it is not whole), TO_END when it has no end, REFUSED when none starts there."""
         framing = self.framing
         left = end - start
         if not self.decoder.accepts(self.window.take(start, min(self.head, left)), self.side):
-            return 0
+            return REFUSED
         if framing is None:
-            length = self.ask(start, end, self.side, most)
-            if length == MORE:
-                return left + 1 if left <= most else 0
-            return 0 if length in (REFUSED, HANDED_ON) else length
+            answer = self.ask(start, end, self.side, most)
+            if answer is MORE:
+                return left + 1 if left <= most else REFUSED
+            return REFUSED if answer is HANDED_ON else answer
         field_end = framing.offset + framing.size
         if left < field_end:
             return max(left + 1, framing.least)
         length = _length(framing, self.window.take(start, field_end))
-        return length if max(1, framing.least) <= length <= framing.most else 0
+        return length if max(1, framing.least) <= length <= framing.most else REFUSED
 
-    def emit(self, start: int, length: int, end: int) -> None:
+    def emit(self, start: int, length: int | Answer, end: int) -> None:
         """Keep the message; `at` goes behind it, or to the end of the run."""
         out, left = self.out, end - start
-        if length == TO_END:
+        if not isinstance(length, int):     # TO_END
             length = max(left, self.direction.end - start)
         self.at = start + min(length, left)
         have = self.at - start
@@ -214,11 +222,11 @@ class Cutter:
                 self.hop(self.framing, end)
                 if self.at >= end:
                     return
-            elif self.told and self.ask(self.at, end, self.side, FIRST_LOOK) == HANDED_ON:
+            elif self.told and self.ask(self.at, end, self.side, FIRST_LOOK) is HANDED_ON:
                 self.out.handed_on = self.at
                 return
             length = self.message(self.at, end, end - self.at)
-            if not length:
+            if length is REFUSED:
                 return
             self.emit(self.at, length, end)
 
@@ -266,7 +274,7 @@ class Cutter:
             heads = MessageHeads(head, length, length, np.full(len(starts), self.side.from_client))
             try:
                 count = fast.count_accepted(heads, self.side)
-            except Exception:  # a decoder's own mistake: messages are judged one by one
+            except MISTAKES:    # messages are judged one by one
                 count = None
             if count is not None:
                 self.out.heads.append((len(self.out.start), head[:count]))
@@ -278,7 +286,7 @@ class Cutter:
                 if not accepts(data[start:start + head_size], side):
                     break
                 count += 1
-        except Exception:  # those before it count; it comes again when this one is asked about alone
+        except MISTAKES:    # those before it count; it comes again when this one is asked about alone
             if not count:
                 raise
         return count
@@ -291,10 +299,10 @@ class Cutter:
         at = start
         for count in range(LINKS):
             length = self.message(at, end, CANDIDATE_LOOK if count else FIRST_LOOK)
-            if not 0 < length <= end - at:
+            if not isinstance(length, int) or length > end - at:
                 if not count:
                     return 0
-                if length:
+                if length is not REFUSED:
                     return LINKS if count > 1 else 2
                 return count if count > 1 or (self.direction.starts_piece(start) and self.direction.starts_piece(at)) else 0
             at += length
@@ -307,9 +315,9 @@ class Cutter:
         Without a declared length field bytes inside a message look too much like messages to try."""
         for at in self.direction.piece_starts(start, end)[:PIECES] if self.framing else ():
             length = self.message(at, end)
-            if 0 < length < end - at:
+            if isinstance(length, int) and length < end - at:
                 second = self.message(at + length, end)
-                if 0 < second <= end - at - length:
+                if isinstance(second, int) and second <= end - at - length:
                     return at
         return end
 
@@ -335,19 +343,19 @@ class Cutter:
         direction = self.direction
         limit = min(end, start + min(SEARCH, self.budget))
         found, reach, cut_off = end, end, end
-        at = start
         for at in chain(self.candidates(start, limit), direction.piece_starts(limit, end)):
             if at >= reach:
                 break
             length = self.message(at, end, FIRST_LOOK)
-            if 0 < length <= end - at:
+            if isinstance(length, int) and length <= end - at:
                 links = self.links(at, end)
                 if links == LINKS:
                     found = at
                     break
                 if links and found == end:
                     found, reach = at, at + length
-            elif length and at < cut_off and (at + length <= direction.end or end == self.last_end) and direction.starts_piece(at):
+            elif (length is not REFUSED and at < cut_off and (not isinstance(length, int) or at + length <= direction.end or end == self.last_end)
+                  and direction.starts_piece(at)):
                 cut_off = at
         else:
             at = end

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from protocols.decoder import Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary
+from protocols.decoder import Answer, Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary
 from protocols.engine.fields import Field, Spec, printable
 from protocols.http1 import bodies, framing, tree
 from protocols.http1 import tables as t
@@ -55,7 +55,7 @@ class HTTP(Decoder):
     def framing_state(self) -> framing.State:
         return framing.State()
 
-    def frame(self, data: bytes, side: Side) -> int:
+    def frame(self, data: bytes, side: Side) -> int | Answer:
         state: framing.State | None = side.state
         return framing.request_length(data, state) if side.from_client else framing.response_length(data, state)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from protocols.decoder import HANDED_ON, MORE, REFUSED, TO_END
+from protocols.decoder import HANDED_ON, MORE, REFUSED, TO_END, Answer
 from protocols.http1.head import HEAD_MOST, Head, head, head_end, start_like
 
 __all__ = ["State", "chunks", "hint", "length", "request_length", "response_length"]
@@ -35,7 +35,7 @@ def content_length(found: Head) -> int | None:
     return int(values[0]) if int(values[0]) < LENGTH_MOST else -1
 
 
-def chunks(data: bytes, at: int, end: int) -> int:
+def chunks(data: bytes, at: int, end: int) -> int | Answer:
     """The position after a chunked body at `at`, MORE, or TO_END where it breaks the rules. One hop a chunk."""
     while True:
         stop = data.find(b"\n", at, min(end, at + SIZE_LINE))
@@ -71,7 +71,7 @@ def chunked(found: Head) -> bool:
     return bool(codings) and codings[-1] == "chunked"
 
 
-def length(data: bytes, found: Head, request: bool) -> int:
+def length(data: bytes, found: Head, request: bool) -> int | Answer:
     """The message's length by its head; the rules that depend on the request are dealt with before."""
     if found.values("transfer-encoding"):
         return chunks(data, found.end, len(data)) if chunked(found) else TO_END
@@ -81,7 +81,7 @@ def length(data: bytes, found: Head, request: bool) -> int:
     return found.end + size if size >= 0 else TO_END
 
 
-def _head(data: bytes, request: bool) -> Head | int:
+def _head(data: bytes, request: bool) -> Head | Answer:
     like = start_like(data, request)
     if like is False:
         return REFUSED
@@ -93,21 +93,21 @@ def _head(data: bytes, request: bool) -> Head | int:
     return head(data, 0, stop)
 
 
-def request_length(data: bytes, state: State | None) -> int:
+def request_length(data: bytes, state: State | None) -> int | Answer:
     """Length of the request at the start of `data`. Behind one that asks for another protocol, what is no request belongs to that protocol."""
     asked = state is not None and bool(state.requests) and (state.requests[-1][0] == "CONNECT" or bool(state.requests[-1][1]))
     found = _head(data, True)
-    if isinstance(found, int):
-        return HANDED_ON if asked and found == REFUSED else found
+    if isinstance(found, Answer):
+        return HANDED_ON if asked and found is REFUSED else found
     return length(data, found, True)
 
 
-def response_length(data: bytes, state: State | None) -> int:
+def response_length(data: bytes, state: State | None) -> int | Answer:
     """Length of the response at the start of `data`."""
     if state is not None and state.switched:
         return HANDED_ON
     found = _head(data, False)
-    if isinstance(found, int):
+    if isinstance(found, Answer):
         return found
     code = found.code
     if code < 200 or code in (204, 304):

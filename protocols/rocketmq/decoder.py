@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from protocols.decoder import MORE, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.decoder import MORE, REFUSED, Answer, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
 from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec, generated, printable
 from protocols.rocketmq import bodies, messages, preamble, registration, summary, trace, values
@@ -40,15 +40,15 @@ class RocketMQ(Decoder):
     def recognise(self, opening: Opening) -> Match | None:
         return signs.recognise(opening)
 
-    def frame(self, data: bytes, side: Side) -> int:
+    def frame(self, data: bytes, side: Side) -> int | Answer:
         size = preamble.length(data)
-        return size if size > 0 else MORE
+        return size if isinstance(size, int) else MORE
 
     def accepts(self, head: bytes, side: Side) -> bool:
         return signs.accepts(head)
 
     def header(self, data: bytes, start: int, end: int, side: Side, session: object) -> Header:
-        if side.first and preamble.length(data[start:start + preamble.LONGEST]) != -1 and not signs.accepts(data[start:start + 40]):
+        if side.first and preamble.length(data[start:start + preamble.LONGEST]) is not REFUSED and not signs.accepts(data[start:start + 40]):
             return Header(Kind.EVENT, None, PREAMBLE, PREAMBLE)
         found = front(data, start, end)
         flag = found.flag

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from protocols.decoder import CLAIM, MORE, REFUSED, Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.decoder import CLAIM, MORE, REFUSED, Answer, Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Summary
 from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.engine.records import I16, I32, I64, Each, Layout, Sized, read
@@ -99,7 +99,7 @@ class RocketMQHA(Decoder):
         found = [match for client in (0, 1) if (match := _as_client(opening, client)) is not None]
         return max(found, key=lambda match: match.score, default=None)
 
-    def frame(self, data: bytes, side: Side) -> int:
+    def frame(self, data: bytes, side: Side) -> int | Answer:
         if side.from_client:
             return _from_slave(data, switching(side.opening, side.peer_opening))
         return _from_master(data, switching(side.peer_opening, side.opening))
@@ -163,7 +163,7 @@ def _old_greeting(data: bytes, start: int, end: int, length: int, view: int) -> 
     return out
 
 
-def _from_slave(data: bytes, states: bool) -> int:
+def _from_slave(data: bytes, states: bool) -> int | Answer:
     if len(data) < 8:
         return MORE
     if not states:
@@ -176,7 +176,7 @@ def _from_slave(data: bytes, states: bool) -> int:
     return 12 if state in STATES and 0 <= _I64(data, 4)[0] < FARTHEST else REFUSED
 
 
-def _from_master(data: bytes, states: bool) -> int:
+def _from_master(data: bytes, states: bool) -> int | Answer:
     if not states:
         found = plain_at(data, 0)
         return found[2] if found else REFUSED if len(data) >= _PLAIN.size else MORE

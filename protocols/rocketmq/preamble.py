@@ -4,7 +4,7 @@ Version 1 is a line of text, version 2 binary with a signature of 12 bytes. Sour
 """
 from __future__ import annotations
 
-from protocols.decoder import MORE, REFUSED
+from protocols.decoder import MORE, REFUSED, Answer
 from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.lower.header_tables import address
@@ -30,7 +30,7 @@ TLV_TYPE = Spec("rocketmq.proxy.tlv_type", "Type", "uint8", base="hex")
 SPECS = (LINE, SIGN, COMMAND, FAMILY, FAMILY_BYTE, LEN, SOURCE, DESTINATION, SOURCE6, DESTINATION6, SOURCE_PORT, DESTINATION_PORT, TLV, TLV.length, TLV_TYPE)
 
 
-def length(data: bytes) -> int:
+def length(data: bytes) -> int | Answer:
     """Length of the PROXY header that `data` starts with, MORE when it is not all there, REFUSED when it starts with none."""
     if data.startswith(b"PROXY "):
         end = data.find(b"\r\n", 0, LONGEST)
@@ -43,7 +43,7 @@ def length(data: bytes) -> int:
 def skip(opening: bytes) -> bytes:
     """`opening` behind its PROXY header."""
     size = length(opening)
-    return opening[size:] if size > 0 else opening
+    return opening[size:] if isinstance(size, int) else opening
 
 
 def words(data: bytes, start: int, end: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from protocols.decoder import MORE, REFUSED, Carried, Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary
+from protocols.decoder import MORE, REFUSED, Answer, Carried, Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary
 from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec, generated, printable
 from protocols.websocket import frames as w
@@ -103,7 +103,7 @@ class WebSocket(Decoder):
         """The client's direction, and the server's."""
         return _Way(), _Way()
 
-    def frame(self, data: bytes, side: Side) -> int:
+    def frame(self, data: bytes, side: Side) -> int | Answer:
         if len(data) >= 1 and (data[0] & 0x30 or data[0] & 15 not in w.OPCODES):
             return REFUSED
         found = w.head(data, 0, len(data))

@@ -12,7 +12,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.decoder import MORE, TO_END, Decoder, Fast, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.decoder import MORE, TO_END, Answer, Decoder, Fast, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
 from protocols.engine.fields import Field, Spec, generated, printable
 from protocols.engine.records import Layout, Malformed, parse, read
 from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
@@ -92,7 +92,7 @@ class ZooKeeper(Decoder):
     def session(self) -> Session:
         return Session()
 
-    def frame(self, data: bytes, side: Side) -> int:
+    def frame(self, data: bytes, side: Side) -> int | Answer:
         opening = data if side.from_client else side.peer_opening
         return TO_END if words.word(opening) else MORE
 
