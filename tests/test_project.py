@@ -63,5 +63,9 @@ def test_the_public_face_has_all_that_it_names():
 
 
 def test_a_plugin_does_not_load_what_only_captures_need():
-    program = "import sys, protoview; sys.exit(bool({'numpy', 'textual', 'captures'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+    program = ("import sys, protoview; assert not {'numpy', 'textual', 'captures'} & set(sys.modules), 'import'\n"
+               "from protoview import Decoder, Fast, Layout, Spec, read; assert not {'numpy', 'captures'} & set(sys.modules), 'words of a decoder'\n"
+               "from protoview import FieldColumn, HeaderColumns, MessageHeads; assert 'numpy' in sys.modules and 'captures' not in sys.modules, 'columns'\n"
+               "from protocols import message_heads as m; assert (FieldColumn, MessageHeads) == (m.FieldColumn, m.MessageHeads)")
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
