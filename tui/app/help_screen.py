@@ -107,7 +107,8 @@ def help_lines(contexts: Iterable[str], width: int) -> list[tuple[bool, str]]:
             lines.append((True, "command line, after :"))
             lines += [(False, f"  {command}{' ' * max(1, KEYS_WIDTH - cell_len(command))}{words}") for command, words in COMMANDS.items()]
             lines += [(False, ""), (True, "values in filters")]
-            lines += [(False, f"  {spec.name}{' ' * max(1, KEYS_WIDTH - cell_len(spec.name))}{spec.about}") for spec in (BY_NAME["pv.kind"].spec, BY_NAME["pv.status"].spec)]
+            told = (BY_NAME["pv.kind"].spec, BY_NAME["pv.status"].spec)
+            lines += [(False, f"  {spec.name}{' ' * max(1, KEYS_WIDTH - cell_len(spec.name))}{spec.about}") for spec in told]
             lines.append((False, ""))
     return lines
 
