@@ -123,6 +123,16 @@ REQUESTS = [
      "setWatches2 data=1 exist=0 child=2 persistent=1 recursive=1"),
     (106, "addWatch", text("/a") + i32(1), {"path": "/a", "add_watch_mode": 1}, "addWatch /a PERSISTENT_RECURSIVE"),
     (107, "whoAmI", b"", {}, "whoAmI"),
+    (500, "filteredList", text("/a") + b"\1\2", {"path": "/a", "watch": True, "list_type": 2}, "filteredList /a ephemeral watch"),
+    (501, "checkNotExists", text("/a") + i32(-1), {"path": "/a", "version": -1}, "checkNotExists /a version=any"),
+    (502, "createIfNotExists", text("/a") + blob(b"hi") + OPEN_ACL + i32(2), {"path": "/a", "data": b"hi", "create_mode": 2},
+     "createIfNotExists /a PERSISTENT_SEQUENTIAL 2 bytes"),
+    (503, "removeRecursive", text("/a") + i32(1000), {"path": "/a", "limit": 1000}, "removeRecursive /a limit=1000"),
+    (504, "checkStat", text("/a") + i32(-1) + STAT, {"path": "/a", "version": -1, **STATED}, "checkStat /a version=any"),
+    (505, "tryRemove", text("/a") + i32(4), {"path": "/a", "version": 4}, "tryRemove /a version=4"),
+    (506, "filteredListWithStatsAndData", text("/a") + b"\0\0\1\1", {"list_type": 0, "with_stat": True, "with_data": True},
+     "filteredListWithStatsAndData /a all with stats with data"),
+    (507, "listRecursive", text("/a") + i32(50), {"path": "/a", "limit": 50}, "listRecursive /a limit=50"),
     (-10, "createSession", i32(8000), {"timeout": 8000}, "createSession"),
     (-11, "closeSession", b"", {}, "closeSession"),
 ]
@@ -148,6 +158,15 @@ REPLIES = [
     (107, vector(text("ip") + text("10.0.0.1"), text("digest") + text("u")), {"client_info.scheme": "ip", "client_info.user": "10.0.0.1"},
      "whoAmI ← OK ip:10.0.0.1, digest:u"),
     (101, b"", {}, "setWatches ← OK data=1 exist=0 child=2"), (105, b"", {}, "setWatches2 ← OK data=1 exist=0 child=2 persistent=1 recursive=1"),
+    (500, vector(text("x")) + STAT, {"child": "x", **STATED}, "filteredList ← OK /a 1 children"), (501, b"", {}, "checkNotExists ← OK /a"),
+    (502, text("/a0000000007"), {"path": "/a0000000007"}, "createIfNotExists ← OK /a → /a0000000007"), (503, b"", {}, "removeRecursive ← OK /a"),
+    (504, b"", {}, "checkStat ← OK /a"), (505, b"", {}, "tryRemove ← OK /a"),
+    (506, vector(text("x")) + STAT + vector(STAT) + vector(blob(b"hi")), {"child": "x", **STATED, "data": b"hi"},
+     "filteredListWithStatsAndData ← OK /a 1 children"),
+    (507, vector(text("/a"), text("/a/b")), {"child": "/a"}, "listRecursive ← OK /a 2 paths"),
+    (14, step(501, b"", 0) + step(502, text("/b"), 0) + step(503, b"", 0) + END, {"multi.opcode": 501, "path": "/b"}, "multi ← OK /a +2 3 results"),
+    (22, step(12, vector(text("x")) + STAT, 0) + step(3, STAT, 0) + step(6, OPEN_ACL + STAT, 0) + END, {"multi.opcode": 12, "child": "x", **STATED},
+     "multiRead ← OK /a +1 3 results"),
     (11, b"", {}, "ping ← OK"), (100, b"", {}, "auth ← OK digest"), (-11, b"", {}, "closeSession ← OK"),
 ]
 BODIES = {code: body for code, _, body, _, _ in REQUESTS}
@@ -206,7 +225,7 @@ def test_a_transaction_that_fails_is_an_error_although_its_header_says_ok() -> N
     wire = Wire()
     wire.client(E8)
     words = wire.decoder.describe(wire.server(E10))
-    assert (words.op, words.target, words.status, words.code, words.error) == ("multi", "/a +1", Status.CLIENT_ERROR, -101, "NONODE")
+    assert (words.op, words.targets, words.status, words.code, words.error) == ("multi", ("/a", "/b"), Status.CLIENT_ERROR, -101, "NONODE")
     wire.client(request(4, t.MULTI_READ, BODIES[t.MULTI_READ]))
     one_missing = step(4, blob(b"") + STAT, 0) + step(-1, i32(-102), -102) + END
     assert wire.decoder.describe(wire.server(reply(4, one_missing))).error == "NOAUTH"
@@ -253,8 +272,9 @@ def test_no_secret_is_shown(data: bytes) -> None:
     (t.GET_DATA, text("/a\0b") + b"\0", "Path: /a\\0b  (holds a NUL)"), (t.EXISTS, text("/a") + b"\0xyz", "[Note: 3 bytes after the record]"),
     (t.CREATE, text("/a") + blob(None) + vector(acl(0x61, "world", "anyone")) + i32(9), "Create mode: unknown (9)"),
     (t.CREATE, text("/a") + blob(None) + vector(acl(0x61, "world", "anyone")) + i32(0), "Permissions: r (97), unknown bits 0x60"),
-    (108, b"abc", "[Note: no server knows this operation; the answer is UNIMPLEMENTED (-6)]"), (108, b"abc", "Operation: unknown (108)"),
+    (108, b"abc", "[Note: operation 108 has no name here: its body is shown as bytes]"), (108, b"abc", "Operation: unknown (108)"),
     (t.MULTI, step(2, text("/a") + i32(0)), "[Note: the transaction is not terminated]"), (t.MULTI, step(77, b"abc") + END, "operation 77"),
+    (t.MULTI, step(77, b"abc") + END, "[Note: an operation without a layout here: what follows it is shown as bytes]"),
     (t.ADD_WATCH, text("/a") + i32(7), "Mode: unknown (7)"),
 ])
 def test_what_is_odd_is_noted_and_read_on(code: int, body: bytes, says: str) -> None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from protocols.kinds import EVENT, REQUEST, RESPONSE
 from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 from protocols.zookeeper import tables as t
+from protocols.zookeeper.handshake import PLAIN, variant
 from protocols.zookeeper.layouts import REQUESTS
-from protocols.zookeeper.recognise import COMMON_XIDS, MOST, reply_like, request_like
+from protocols.zookeeper.recognise import CODES, COMMON_XIDS, MOST, reply_like, request_like
 
 __all__ = ["TOLD", "headers", "known", "replies", "requests"]
 
@@ -31,13 +32,15 @@ def requests(heads: MessageHeads) -> int:
 def replies(heads: MessageHeads) -> int:
     """How many of the first frames can be a server's."""
     length, xid, zxid, code = heads.number(0, ">i4"), heads.number(4, ">i4"), heads.number(8, ">i8"), heads.number(16, ">i4")
-    good = (length >= REPLY_HEADER) & (length <= MOST - 4) & (xid > -16) & (zxid >= -1) & (code > -200) & (code <= 0)
+    good = (length >= REPLY_HEADER) & (length <= MOST - 4) & (xid > -16) & (zxid >= -1) & (code > -CODES) & (code < CODES)
     return heads.accepted(good, reply_like)
 
 
 def headers(heads: MessageHeads) -> HeaderColumns | None:
-    """Kinds and xids; None for a connection with a createSession, whose answer has no header."""
+    """Kinds and xids; None for a connection with a createSession, whose answer has no header, and for one whose handshake says that others are read."""
     client = heads.client
+    if client.any() and variant(heads.head[int(np.argmax(client))].tobytes()) is not PLAIN:
+        return None
     xid, code = heads.number(4, ">i4"), heads.number(8, ">i4")
     asked = client & (heads.have >= 12)
     if (asked & (code == t.CREATE_SESSION)).any():

@@ -1,22 +1,46 @@
 """The records of the ZooKeeper client protocol as layouts: every request and reply, header included.
 
-Source: Apache ZooKeeper 3.10.0-SNAPSHOT, `zookeeper.jute`, `MultiOperationRecord.java`, `MultiResponse.java`. All numbers are big-endian; strings,
-buffers and vectors carry an int32 length or count, -1 for null. Nothing says which version wrote a record, so bytes after it are shown, not refused.
+Source: Apache ZooKeeper 3.10.0-SNAPSHOT, `zookeeper.jute`, `MultiOperationRecord.java`, `MultiResponse.java`; ClickHouse, `ZooKeeperCommon.cpp`. All numbers
+are big-endian; strings, buffers and vectors carry an int32 length or count, -1 for null. Nothing says which version wrote a record, so bytes after it are
+shown, not refused.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from protocols.engine.fields import Field, Spec
-from protocols.engine.records import I32, I64, MILLIS, U64, Array, Blob, Bool, Each, Flags, IfMore, Layout, Rest, Secret, Switch, Text, Type
+from protocols.engine.records import (
+    I32,
+    I64,
+    MILLIS,
+    U8,
+    U32LE,
+    U64,
+    Array,
+    Blob,
+    Bool,
+    Bytes,
+    Each,
+    Flags,
+    IfMore,
+    Layout,
+    Rest,
+    Secret,
+    Switch,
+    Text,
+    Type,
+    When,
+)
 from protocols.terms import STATUS_WORDS
 from protocols.zookeeper import tables as t
+from protocols.zookeeper.handshake import WIDE
 
 Parts = tuple[tuple[Spec, Type], ...]
 
 ROOT = Spec("zookeeper", "Apache ZooKeeper", "protocol")
 LEN = Spec("zookeeper.len", "Length", "int32", about="Bytes of the frame after this field")
-XID = Spec("zookeeper.xid", "Xid", "int32", show=t.xid, about="Pairs a reply with its request; -1, -2, -4 and -8 are special")
+XID = Spec("zookeeper.xid", "Xid", "int64", show=t.xid, about="Pairs a reply with its request; -1, -2, -4, -8 are special. 4 bytes, or 8 by the handshake")
 OPCODE = Spec("zookeeper.opcode", "Operation", "int32", t.OPERATIONS)
 ZXID = Spec("zookeeper.zxid", "Zxid", "int64", show=t.zxid, about="The last transaction that the server has processed")
 ERR = Spec("zookeeper.err", "Error", "int32", {code: one.name for code, one in t.ERRORS.items()})
@@ -27,7 +51,9 @@ NOTE = Spec("zookeeper.note", "Note", "string", about="What is unusual about the
 GUESS = Spec("zookeeper.guess", "Guess", "string", about="The layout that fits exactly where the request was not captured")
 SINCE = Spec("zookeeper.since", "Known since ZooKeeper", "string", about="The first release line that knows the operation")
 
-PROTOCOL_VERSION = Spec("zookeeper.protocol_version", "Protocol version", "int32", about="Always 0")
+PROTOCOL_VERSION = Spec("zookeeper.protocol_version", "Protocol version", "int32",
+                        about="0; 10 and more are ClickHouse Keeper's: compressed, xids of 8 bytes, traced")
+COMPRESSION = Spec("zookeeper.compression", "Compressed", "bool", about="Whether messages after the handshake are compressed. In versions from 11 on")
 LAST_ZXID = Spec("zookeeper.last_zxid_seen", "Last zxid seen", "int64", show=t.zxid)
 TIMEOUT = Spec("zookeeper.timeout", "Session timeout", "int32", show=lambda v: f"{v} ms")
 SESSION = Spec("zookeeper.session_id", "Session id", "uint64", show=t.session, about="0 asks for a new session; the highest byte is the server that made it")
@@ -62,6 +88,10 @@ AUTH_DATA = Spec("zookeeper.auth.credentials", "Credentials", "string", about="M
 TOKEN = Spec("zookeeper.sasl.token", "SASL token", "string", about="Masked")
 RELATIVE_ZXID = Spec("zookeeper.relative_zxid", "Relative zxid", "int64", show=t.zxid,
                      about="The last transaction that the client saw: later changes fire the watches at once")
+LISTED = Spec("zookeeper.list_type", "Children wanted", "uint8", t.LISTED)
+WITH_STAT, WITH_DATA = Spec("zookeeper.with_stat", "With stats", "bool"), Spec("zookeeper.with_data", "With data", "bool")
+LIMIT = Spec("zookeeper.limit", "Limit", "int32", about="How many nodes at most")
+STATS, DATAS = Spec("zookeeper.stats", "Stats"), Spec("zookeeper.data_list", "Data")
 EPHEMERALS, EPHEMERAL = Spec("zookeeper.ephemerals", "Ephemerals"), Spec("zookeeper.ephemeral", "Ephemeral", "string")
 TOTAL = Spec("zookeeper.total_number", "Number of children", "int32", about="All nodes below, not only the direct children")
 BODY_ERR = Spec("zookeeper.body_err", "Error in the body", "int32", ERR.enum)
@@ -123,6 +153,9 @@ REQUEST_BODIES: dict[int, Parts] = {
     t.AUTH: ((AUTH_TYPE, I32), (AUTH_SCHEME, Text(I32)), (AUTH_DATA, Secret(I32))), t.SASL: ((TOKEN, Secret(I32)),),
     t.SET_WATCHES: _WATCHES,
     t.SET_WATCHES2: (*_WATCHES, _watches("persistent", "Persistent"), _watches("persistent_recursive", "Persistent recursive")),
+    t.FILTERED_LIST: (_PATH, _WATCH, (LISTED, U8)), t.CHECK_NOT_EXISTS: (_PATH, _VERSION), t.CREATE_IF_NOT_EXISTS: _CREATE,
+    t.REMOVE_RECURSIVE: (_PATH, (LIMIT, I32)), t.CHECK_STAT: (_PATH, _VERSION, _STAT), t.TRY_REMOVE: (_PATH, _VERSION),
+    t.LIST_WITH_DATA: (_PATH, _WATCH, (LISTED, U8), (WITH_STAT, Bool()), (WITH_DATA, Bool())), t.LIST_RECURSIVE: (_PATH, (LIMIT, I32)),
 }
 REPLY_BODIES: dict[int, Parts] = {
     t.CREATE: (_PATH,), t.CREATE2: (_PATH, _STAT), t.CREATE_CONTAINER: (_PATH, _STAT), t.CREATE_TTL: (_PATH, _STAT),
@@ -133,12 +166,15 @@ REPLY_BODIES: dict[int, Parts] = {
     t.ADD_WATCH: ((BODY_ERR, I32),), t.WHO_AM_I: ((CLIENTS, Array(I32, CLIENT, CLIENT_LAYOUT)),),
     t.DELETE: (), t.PING: (), t.CHECK_WATCHES: (), t.REMOVE_WATCHES: (), t.DELETE_CONTAINER: (), t.AUTH: (), t.SET_WATCHES: (),
     t.SET_WATCHES2: (), t.CLOSE_SESSION: (),
+    t.FILTERED_LIST: (_CHILDREN, _STAT), t.CHECK_NOT_EXISTS: (), t.CREATE_IF_NOT_EXISTS: (_PATH,), t.REMOVE_RECURSIVE: (), t.CHECK_STAT: (), t.TRY_REMOVE: (),
+    t.LIST_WITH_DATA: (_CHILDREN, _STAT, (STATS, Array(I32, STAT, STAT_LAYOUT)), (DATAS, Array(I32, DATA, Blob(I32)))), t.LIST_RECURSIVE: (_CHILDREN,),
 }
 RESULT_BODIES: dict[int, Parts] = {
     t.CREATE: (_PATH,), t.CREATE2: (_PATH, _STAT), t.DELETE: (), t.CHECK: (), t.SET_DATA: (_STAT,), t.GET_DATA: (_DATA, _STAT),
-    t.GET_CHILDREN: (_CHILDREN,), -1: ((STEP_BODY_ERR, I32),),
+    t.GET_CHILDREN: (_CHILDREN,), t.EXISTS: (_STAT,), t.GET_CHILDREN2: (_CHILDREN, _STAT), t.GET_ACL: (_ACLS, _STAT),
+    **{code: REPLY_BODIES[code] for code in range(t.FILTERED_LIST, t.LIST_RECURSIVE + 1)},
 }
-"""What follows a MultiHeader in the reply to a multi or a multiRead."""
+"""What follows a MultiHeader in the reply to a multi or a multiRead, where it says no error."""
 
 
 def _step_title(c: Sequence[Field]) -> str:
@@ -156,7 +192,9 @@ def _result_title(c: Sequence[Field]) -> str:
 
 def _steps(bodies: dict[int, Parts], request: bool) -> tuple[Spec, Type]:
     """MultiHeader and body, again and again, up to the header that says "done"; a body of unknown type ends the reading."""
-    cases = Switch(STEP_TYPE, {code: Layout(None, parts) for code, parts in bodies.items()}, Layout(None, ((UNKNOWN, Rest()),)))
+    cases: Type = Switch(STEP_TYPE, {code: Layout(None, parts) for code, parts in bodies.items()}, Layout(None, ((UNKNOWN, Rest()),)))
+    if not request:
+        cases = Switch(STEP_TYPE, {-1: Layout(None, ((STEP_BODY_ERR, I32),))}, Layout(None, ((STEP, When(STEP_ERR, lambda err: not err, cases)),)))
     more = Layout(None, ((STEP_UNUSED if request else STEP_ERR, I32), (STEP, cases)))
     step = Layout(STEP, ((STEP_TYPE, I32), (STEP_DONE, Bool()), (STEP, Switch(STEP_DONE, {False: more, True: Layout(None, ((STEP_UNUSED, I32),))}))),
                   _step_title if request else _result_title)
@@ -169,8 +207,9 @@ REPLY_BODIES |= {t.MULTI: (_RESULTS,), t.MULTI_READ: (_RESULTS,)}
 
 _REQUEST: Parts = (*FRAME, (XID, I32), (OPCODE, I32))
 REPLY_HEADER: Parts = (*FRAME, (XID, I32), (ZXID, I64), (ERR, I32))
-CONNECT_REQUEST = Layout(None, (*FRAME, (PROTOCOL_VERSION, I32), (LAST_ZXID, I64), (TIMEOUT, I32), (SESSION, U64), (PASSWORD, Secret(I32)),
-                                (READ_ONLY, IfMore(Bool())), *AFTER))
+_COMPRESSION: Parts = ((COMPRESSION, When(PROTOCOL_VERSION, lambda version: version >= WIDE, Bool())),)
+CONNECT_REQUEST = Layout(None, (*FRAME, (PROTOCOL_VERSION, I32), *_COMPRESSION, (LAST_ZXID, I64), (TIMEOUT, I32), (SESSION, U64),
+                                (PASSWORD, Secret(I32)), (READ_ONLY, IfMore(Bool())), *AFTER))
 CONNECT_RESPONSE = Layout(None, (*FRAME, (PROTOCOL_VERSION, I32), (TIMEOUT, I32), (SESSION, U64), (PASSWORD, Secret(I32)), (READ_ONLY, IfMore(Bool())), *AFTER))
 WATCH_EVENT = Layout(None, (*REPLY_HEADER, (EVENT, I32), (STATE, I32), _PATH, *AFTER))
 REQUESTS = {code: Layout(None, (*_REQUEST, *parts, *AFTER)) for code, parts in REQUEST_BODIES.items()}
@@ -178,6 +217,32 @@ UNKNOWN_REQUEST = Layout(None, (*_REQUEST, (UNKNOWN, Rest())))
 REPLIES = {code: Layout(None, (*REPLY_HEADER, *parts, *AFTER)) for code, parts in REPLY_BODIES.items()}
 FAILED_REPLIES = {code: Layout(None, (*REPLY_HEADER, (UNKNOWN, IfMore(Layout(None, parts))), *AFTER)) for code, parts in REPLY_BODIES.items()}
 UNKNOWN_REPLY = Layout(None, (*REPLY_HEADER, (UNKNOWN, Rest())))
+
+WIDE_REPLY_HEADER: Parts = (*FRAME, (XID, I64), (ZXID, I64), (ERR, I32))
+WIDE_EVENT = Layout(None, (*WIDE_REPLY_HEADER, (EVENT, I32), (STATE, I32), _PATH, *AFTER))
+
+
+@cache
+def wide_request(code: int) -> Layout:
+    """The layout of a request whose xid has 8 bytes. A tracing byte behind it is not counted by its length."""
+    header: Parts = (*FRAME, (XID, I64), (OPCODE, I32))
+    parts = REQUEST_BODIES.get(code)
+    return Layout(None, (*header, (UNKNOWN, Rest())) if parts is None else (*header, *parts, *AFTER))
+
+
+@cache
+def wide_reply(code: int, failed: bool) -> Layout:
+    """The layout of a reply whose xid has 8 bytes; -1 stands for an operation that is not known."""
+    parts = REPLY_BODIES.get(code)
+    if parts is None:
+        return Layout(None, (*WIDE_REPLY_HEADER, (UNKNOWN, Rest())))
+    return Layout(None, (*WIDE_REPLY_HEADER, (UNKNOWN, IfMore(Layout(None, parts))), *AFTER) if failed else (*WIDE_REPLY_HEADER, *parts, *AFTER))
+
+
+BLOCK = Layout(None, ((Spec("zookeeper.block.checksum", "Checksum", "bytes"), Bytes(16)), (Spec("zookeeper.block.method", "Method", "uint8", {
+    0x82: "LZ4", 0x90: "zstd", 2: "none"}), U8), (Spec("zookeeper.block.size", "Size", "uint32", about="Bytes from the method on"), U32LE),
+    (Spec("zookeeper.block.content_size", "Size of the content", "uint32"), U32LE), (Spec("zookeeper.block.data", "Compressed messages", "bytes"), Rest())))
+"""What ClickHouse Keeper's version 10 sends after the handshake."""
 
 GUESSES: tuple[tuple[str, Layout], ...] = tuple((name, Layout(None, (*REPLY_HEADER, *parts))) for name, parts in (
     ("Stat", (_STAT,)), ("path", (_PATH,)), ("path and Stat", (_PATH, _STAT)), ("results of a multi", (_RESULTS,)), ("data and Stat", (_DATA, _STAT)),
@@ -191,7 +256,7 @@ GENERATED = (ERR_CLASS, NOTE, GUESS, SINCE)
 
 def specs() -> list[Spec]:
     """Every field of every layout, once a name, in the order of the tables."""
-    layouts = (CONNECT_REQUEST, CONNECT_RESPONSE, *REQUESTS.values(), UNKNOWN_REQUEST, *REPLIES.values(), WATCH_EVENT)
+    layouts = (BLOCK, CONNECT_REQUEST, CONNECT_RESPONSE, *REQUESTS.values(), UNKNOWN_REQUEST, *REPLIES.values(), WATCH_EVENT)
     found: dict[str, Spec] = {}
     for layout in layouts:
         for spec in layout.specs(ROOT):

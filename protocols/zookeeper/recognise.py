@@ -14,49 +14,26 @@ from protocols.decoder import CLAIM, Match, Opening
 from protocols.engine.records import Malformed, parse
 from protocols.zookeeper import tables as t
 from protocols.zookeeper import words
+from protocols.zookeeper.handshake import connect_request, connect_response, cut_request, cut_response, refusal
 from protocols.zookeeper.layouts import PATH, REQUEST_BODIES, REQUESTS, TRAILING, UNKNOWN, WATCH_EVENT
 
 LEAST, MOST = 4, (64 << 20) + 4
 """Bytes of a frame with its length field. Servers refuse bodies over `jute.maxbuffer` (1,048,575 unless raised)."""
 PORTS = frozenset({2181})
-DAY = 86_400_000
 TRIES, CHAIN = 200, 32
 COMMON_XIDS = 1 << 24
+COMMON_CODES, CODES = 1024, 1 << 15
+"""Numbers below these may be an operation (the larger ones where a path or nothing follows) or an error, whether or not they have a name here."""
 SLASH = 0x2F
 
 _HEAD: Callable[..., tuple[int, int, int]] = struct.Struct(">iii").unpack_from
 _REPLY: Callable[..., tuple[int, int, int, int]] = struct.Struct(">iiqi").unpack_from
 _I32 = struct.Struct(">i").unpack_from
 _PING = bytes.fromhex("00000008fffffffe0000000b")
-_REQUEST_LIKE = re.compile(rb"(?=\0[\0-\x0f][\0-\xff]{6}(?:\0\0\0[\x01-\x16\x64-\x6b]|\xff\xff\xff\xf5))")
+_REQUEST_LIKE = re.compile(rb"(?=\0[\0-\x0f][\0-\xff]{6}(?:\0\0\0[\x01-\x16\x64-\x6b]|\0\0\x01[\xf4-\xfb]|\xff\xff\xff\xf5))")
 _REPLY_LIKE = re.compile(rb"(?=\0[\0-\x0f][\0-\xff]{6}(?:\xff{8}|[\0-\x7f][\0-\xff]{7})(?:\0\0\0\0|\xff\xff\xff[\x81-\xfe]))")
 _OF_XID = {t.PING_XID: (t.PING,), t.AUTH_XID: (t.AUTH,), t.SET_WATCHES_XID: (t.SET_WATCHES, t.SET_WATCHES2)}
 """The operations of the special xids. Set-watches requests come with ordinary xids as well."""
-
-
-def connect_request(head: bytes) -> bool:
-    """Whether `head` (48 bytes) opens as a ConnectRequest does."""
-    if len(head) < 32:
-        return False
-    length, version = _HEAD(head)[:2]
-    timeout, password = int(_I32(head, 16)[0]), int(_I32(head, 28)[0])
-    if version or password not in (-1, 0, 16) or not 0 <= timeout <= DAY:
-        return False
-    extra = length - 28 - max(0, password)
-    return extra == 0 or (extra == 1 and (len(head) < 33 + max(0, password) or head[32 + max(0, password)] <= 5))
-
-
-def connect_response(head: bytes) -> bool:
-    """Whether `head` (24 bytes) opens as a ConnectResponse does."""
-    if len(head) < 24:
-        return False
-    length, version, timeout = _HEAD(head)
-    return length in (36, 37) and version == 0 and head[20:24] == b"\0\0\0\x10" and 0 <= timeout <= DAY and (timeout == 0 or head[12:20] != bytes(8))
-
-
-def refusal(head: bytes) -> bool:
-    """Whether `head` (20 bytes) is what a read-only server answers to a ConnectRequest that it cannot serve: a bare ReplyHeader."""
-    return head[:8] == b"\0\0\0\x10\0\0\0\0" and head[16:20] == b"\xff\xff\xff\x89"
 
 
 def request_like(head: bytes) -> bool:
@@ -71,16 +48,21 @@ def request_like(head: bytes) -> bool:
         return connect_request(head)
     if code in REQUESTS:
         return xid < COMMON_XIDS or _path_fits(head, length, code)
-    return (-16 < code < 1024 and xid < COMMON_XIDS) or connect_request(head)
+    if xid < COMMON_XIDS and -16 < code < COMMON_CODES:
+        return True
+    return (xid < COMMON_XIDS and -CODES < code < CODES and (length == 8 or _path_at(head, length))) or connect_request(head)
 
 
 def _path_fits(head: bytes, length: int, code: int) -> bool:
     """Whether the body of a known operation can start as `head` does: with a path, where it starts with one."""
     if code in (t.PING, t.WHO_AM_I, t.CLOSE_SESSION):
         return length == 8
-    if REQUEST_BODIES[code][0][0] is not PATH or len(head) < 17:
-        return True
-    return 0 < _I32(head, 12)[0] <= length - 12 and head[16] == SLASH
+    return REQUEST_BODIES[code][0][0] is not PATH or _path_at(head, length)
+
+
+def _path_at(head: bytes, length: int) -> bool:
+    """Whether a body can start with a path; also where less of it is there."""
+    return len(head) < 17 or (0 < _I32(head, 12)[0] <= length - 12 and head[16] == SLASH)
 
 
 def reply_like(head: bytes) -> bool:
@@ -88,7 +70,15 @@ def reply_like(head: bytes) -> bool:
     if len(head) < 20:
         return _tail(head)
     length, xid, zxid, code = _REPLY(head)
-    return (16 <= length <= MOST - 4 and xid > -16 and zxid >= -1 and -200 < code <= 0) or connect_response(head)
+    return (16 <= length <= MOST - 4 and xid > -16 and zxid >= -1 and -CODES < code < CODES) or connect_response(head)
+
+
+def block_like(head: bytes) -> bool:
+    """Whether a compressed block can start with `head`: a checksum of 16 bytes, the method, and two lengths."""
+    if len(head) < 25:
+        return True
+    packed, unpacked = int.from_bytes(head[17:21], "little"), int.from_bytes(head[21:25], "little")
+    return 9 <= packed <= MOST and 0 < unpacked <= MOST
 
 
 def _tail(head: bytes) -> bool:
@@ -175,11 +165,15 @@ def _word(opening: Opening, client: int, word: bytes) -> Match | None:
 
 
 def _cut_handshake(opening: Opening, client: int) -> Match | None:
-    """A ConnectRequest that never came whole; on ZooKeeper's own port that is enough."""
-    mine = opening.data[client]
-    if 12 <= len(mine) < 32 and _HEAD(mine)[:2] in ((28, 0), (29, 0), (44, 0), (45, 0)) and not opening.data[1 - client]:
-        own = PORTS.intersection(opening.ports)
-        return Match(CLAIM if own else CLAIM - 10, "ConnectRequest that is cut off" + (", port 2181" if own else ""), client)
+    """A handshake that never came whole: both sides of it together; of one side alone on ZooKeeper's own port."""
+    mine, theirs = opening.data[client], opening.data[1 - client]
+    asked, answered = cut_request(mine), cut_response(theirs)
+    if asked and answered:
+        return Match(85, "ConnectRequest and its answer, both cut off", client)
+    if (asked and not theirs) or (answered and not mine):
+        own = opening.ports[1 - client] in PORTS
+        what = "ConnectRequest" if asked else "ConnectResponse"
+        return Match(CLAIM if own else CLAIM - 10, f"{what} that is cut off" + (", port 2181" if own else ""), client)
     return None
 
 

@@ -1,7 +1,9 @@
 """The numbers of the ZooKeeper client protocol by name: operations, errors, modes, events, and how values are shown.
 
+Operations from 500 on are those of ClickHouse Keeper, which speaks the same protocol. Servers and clients to come have more numbers than stand here: a number
+without a name is shown as a number, and says nothing about the message.
 Sources: Apache ZooKeeper 3.10.0-SNAPSHOT, `ZooDefs.java`, `KeeperException.java`, `CreateMode.java`, `Watcher.java`, `ClientCnxn.java`, and what
-servers 3.4 to 3.9 answered.
+servers 3.4 to 3.9 answered; ClickHouse, `ZooKeeperConstants.h`, `IKeeper.h`.
 """
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ CREATE, DELETE, EXISTS, GET_DATA, SET_DATA, GET_ACL, SET_ACL, GET_CHILDREN, SYNC
 PING, GET_CHILDREN2, CHECK, MULTI, CREATE2, RECONFIG, CHECK_WATCHES, REMOVE_WATCHES = 11, 12, 13, 14, 15, 16, 17, 18
 CREATE_CONTAINER, DELETE_CONTAINER, CREATE_TTL, MULTI_READ = 19, 20, 21, 22
 AUTH, SET_WATCHES, SASL, GET_EPHEMERALS, GET_ALL_CHILDREN_NUMBER, SET_WATCHES2, ADD_WATCH, WHO_AM_I = 100, 101, 102, 103, 104, 105, 106, 107
+FILTERED_LIST, CHECK_NOT_EXISTS, CREATE_IF_NOT_EXISTS, REMOVE_RECURSIVE, CHECK_STAT, TRY_REMOVE, LIST_WITH_DATA, LIST_RECURSIVE = range(500, 508)
 CREATE_SESSION, CLOSE_SESSION = -10, -11
 
 OPERATIONS = {
@@ -23,6 +26,8 @@ OPERATIONS = {
     11: "ping", 12: "getChildren2", 13: "check", 14: "multi", 15: "create2", 16: "reconfig", 17: "checkWatches", 18: "removeWatches",
     19: "createContainer", 20: "deleteContainer", 21: "createTTL", 22: "multiRead", 100: "auth", 101: "setWatches", 102: "sasl",
     103: "getEphemerals", 104: "getAllChildrenNumber", 105: "setWatches2", 106: "addWatch", 107: "whoAmI",
+    500: "filteredList", 501: "checkNotExists", 502: "createIfNotExists", 503: "removeRecursive", 504: "checkStat", 505: "tryRemove",
+    506: "filteredListWithStatsAndData", 507: "listRecursive",
     -1: "error", -10: "createSession", -11: "closeSession",
 }
 SINCE = {
@@ -82,7 +87,8 @@ ERRORS = {
     -125: _client("QUOTAEXCEEDED", "a quota is exceeded"),
     -127: _server("THROTTLEDOP", "the server is busy and refuses the request"),
 }
-SOFT = {(EXISTS, -101), (CREATE, -110), (CREATE2, -110), (SET_DATA, -103), (DELETE, -103), (CHECK, -103), (CHECK_WATCHES, -121)}
+SOFT = {(EXISTS, -101), (CREATE, -110), (CREATE2, -110), (SET_DATA, -103), (DELETE, -103), (CHECK, -103), (CHECK_WATCHES, -121),
+        (CHECK_NOT_EXISTS, -110), (CREATE_IF_NOT_EXISTS, -110), (TRY_REMOVE, -101)}
 """(operation, error) that belong to ordinary use: probing for a node, optimistic locking."""
 
 CREATE_MODES = {
@@ -99,6 +105,8 @@ STATES = {
 }
 WATCHERS = {1: "Children", 2: "Data", 3: "Any", 4: "Persistent", 5: "PersistentRecursive"}
 ADD_WATCH_MODES = {0: "PERSISTENT", 1: "PERSISTENT_RECURSIVE"}
+LISTED = {0: "all", 1: "persistent", 2: "ephemeral"}
+"""Which children a filteredList asks for."""
 
 READ, WRITE, PERM_CREATE, PERM_DELETE, ADMIN, ALL = 1, 2, 4, 8, 16, 31
 PERM_LETTERS = ((PERM_CREATE, "c"), (PERM_DELETE, "d"), (READ, "r"), (WRITE, "w"), (ADMIN, "a"))
@@ -106,13 +114,13 @@ TTL_MASK = (1 << 40) - 1
 
 
 def operation(code: int) -> str:
-    """The operation's name, also for a code that no server knows."""
+    """The operation's name; of a code that has none here, the number."""
     return OPERATIONS.get(code) or f"operation {code}"
 
 
 def error(code: int) -> Error:
-    """What an error code says; below -100 it is the client's fault by the protocol's own rule."""
-    return ERRORS.get(code) or Error(f"error {code}", Status.CLIENT_ERROR if code <= -100 else Status.SERVER_ERROR, "not in the protocol's list")
+    """What an error code says; below -100 it is the client's fault by the protocol's own rule, also where the code has no name here."""
+    return ERRORS.get(code) or Error(f"error {code}", Status.CLIENT_ERROR if code <= -100 else Status.SERVER_ERROR, "has no name here")
 
 
 def zxid(value: int) -> str:
