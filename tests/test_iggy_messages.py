@@ -122,12 +122,13 @@ def replies(generation: int) -> dict[int, list[bytes]]:
 
 
 def test_the_tables_name_every_command_of_the_document() -> None:
-    """47 commands of the classic framing at 0.8.0, 51 with those of VSR; 34 operations; 238 error names and 3 retired."""
-    assert len(c.CODES) == 51
+    """47 commands of the classic framing at 0.8.0, 51 with those of VSR, 62 with those of SDK 0.11; 34 operations and 11 of protocol 0.12; 238 error names, 3
+    retired, 29 of protocol 0.12."""
+    assert len(c.CODES) == 62
     assert set(requests(4)) == {one.code for one in c.CODES} - c.VSR_ONLY
     assert len(requests(4)) == 47
-    assert len(c.OPERATIONS) == 34
-    assert len(errors.NAMES) - 1 == 238 + 2  # the third retired meaning shares 1011
+    assert len(c.OPERATIONS) == 34 + 11
+    assert len(errors.NAMES) - 1 == 238 + 29 + 2  # the third retired meaning shares 1011
     assert c.BY_CODE[31].op == "get_user" and c.BY_CODE[33].op == "create_user"
 
 

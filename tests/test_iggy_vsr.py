@@ -90,6 +90,78 @@ def test_a_register_is_a_login_with_a_name_or_with_a_token() -> None:
         assert "abcdefgh" not in "".join(one.text for one in walk(tree))
 
 
+SECRET, IDENTITY = bytes(range(200, 232)), (5).to_bytes(16, "little") + u64(6) + u64(7)
+CONSUMER = u8(1) + ident("c")
+ASKED = CONSUMER + ident("s") + ident("t")
+PARTITION = u8(1) + u32(3)
+POLL = ASKED + PARTITION + u8(5) + u64(0) + u32(10) + u8(0)
+LATER = [
+    (14, "attach_consumer_session", IDENTITY, "attach_consumer_session"), (15, "bind_session", INFO + IDENTITY + SECRET, "bind_session"),
+    (103, "get_poll_routing", POLL, "get_poll_routing s/t p3 next x10 consumer c"), (104, "poll_messages_on_primary", POLL,
+     "poll_messages_on_primary s/t p3 next x10 consumer c"),
+    (105, "get_partition_route", ident("s") + ident("t") + u32(3), "get_partition_route s/t p3"),
+    (106, "poll_messages_deferred", POLL + u64(5000) + u32(1) + u32(1000) + u64(9000), "poll_messages_deferred s/t p3 next x10 consumer c"),
+    (109, "fetch_messages", ASKED + u64(5000) + u64(9000) + u32(1) + u32(10) + u32(1000) + u8(0) + u32(1) + u32(3) + u8(5) + u64(0) + u32(9) + u64(1) + u64(2),
+     "fetch_messages s/t"),
+    (123, "get_consumer_offset_routing", ASKED + PARTITION, "get_consumer_offset_routing s/t p3 consumer c"),
+]
+"""Commands of SDK 0.11, written from the crates' encoders."""
+
+
+@pytest.mark.parametrize(("code", "op", "body", "info"), LATER, ids=[one[1] for one in LATER])
+def test_commands_of_sdk_11_have_their_layouts(code: int, op: str, body: bytes, info: str) -> None:
+    wire = Wire(E9)
+    message = wire.client(vsr_request(2, body, code=code, number=3))
+    tree = wire.tree(message)
+    assert message.header.op == op
+    assert wire.info(message) == info
+    assert not faults(tree)
+    assert not uncovered(tree, message.length)
+    assert not [one for one in walk(tree) if one.name in ("iggy.trailing", "iggy.body")]
+    assert SECRET[:4].hex() not in "".join(one.text for one in walk(tree))
+
+
+@pytest.mark.parametrize(("scope", "target", "words"), [(1, ident("s") + ident("t"), "s/t"), (2, ident("s"), "s"), (3, ident("u"), "u")])
+def test_an_update_of_a_resource_names_what_it_is_of(scope: int, target: bytes, words: str) -> None:
+    wire = Wire(E9)
+    message = wire.client(vsr_request(150, u8(scope) + target + u8(1) + name("key"), number=3))
+    assert wire.info(message) == f"update_resource {words}"
+    assert not faults(wire.tree(message)) and not uncovered(wire.tree(message), message.length)
+
+
+def test_a_deferred_poll_is_called_off_without_an_answer() -> None:
+    assert Wire(E9).client(vsr_request(2, u64(1), code=108, number=3)).header.kind is Kind.ONEWAY
+
+
+def test_fields_of_protocol_12_are_named_where_they_are_not_zero() -> None:
+    wire = Wire(E9)
+    request = wire.client(vsr(v.REQUEST, {128: u64(9), 144: (1 << 100).to_bytes(16, "little"), 176: u8(2), 196: u32(1), 200: u64(11), 208: u64(12), 216: u64(13)}))
+    found = values(wire.tree(request))
+    assert (found["iggy.vsr.partition_incarnation"], found["iggy.vsr.owner_generation"], found["iggy.vsr.minimum_metadata_op"]) == (11, 12, 13)
+    assert found["iggy.vsr.request_identifier"] == 1 << 100 and "iggy.vsr.request_checksum" not in found
+    reply = values(wire.tree(wire.server(vsr(v.REPLY, {160: u64(9), 220: u8(1), 224: u64(14)}))))
+    assert (reply["iggy.vsr.committed"], reply["iggy.vsr.partition_incarnation"]) == (1, 14)
+    prepare = values(wire.tree(wire.client(vsr(v.PREPARE, {228: u32(15), 232: u64(16), 248: u64(17)}))))
+    assert (prepare["iggy.vsr.retry_capacity"], prepare["iggy.vsr.partition_incarnation"], prepare["iggy.vsr.session"]) == (15, 16, 17)
+
+
+def test_a_command_without_a_name_is_a_frame_and_shown_by_its_number() -> None:
+    wire = Wire(E9)
+    message = wire.client(vsr(99, {128: u64(5)}))
+    assert message.header.op == "VSR command 99"
+    assert not uncovered(wire.tree(message), 256)
+    assert v.looks_like(vsr(99, {})[:128])
+
+
+def test_what_a_cut_off_reply_says_of_its_outcome() -> None:
+    """The refusal stands in the results, behind the header: where they are not captured, the outcome is unknown."""
+    wire = Wire(E9)
+    wire.client(vsr_request(128, name("orders"), number=1))
+    whole = vsr_reply(128, u32(1) + u32(0) + u32(1012), number=1)
+    words = wire.decoder.describe(wire.server(whole[:260], whole=len(whole)))
+    assert (words.op, words.targets, words.status, words.info) == ("create_stream", ("orders",), None, "create_stream orders ← outcome cut off")
+
+
 def test_a_committed_rejection_is_an_error_and_an_empty_result_is_none() -> None:
     wire = Wire(E9)
     wire.client(vsr_request(128, name("orders"), number=1))

@@ -2,7 +2,9 @@
 
 A command has the name that the server gives it (`message.poll`) and the one that its SDKs call it by (`poll_messages`), which is the operation that is
 shown and counted. `lead` says how the request begins, one letter a part: what it works on is read from there.
-Source: Apache Iggy at commit cc269ef, `core/binary_protocol/src/codes.rs`, `dispatch.rs`, `consensus/operation.rs`; releases 0.4.300 to 0.8.0.
+Servers to come have more numbers than stand here: one without a name is shown as a number.
+Source: Apache Iggy at commit cc269ef, `core/binary_protocol/src/codes.rs`, `dispatch.rs`, `consensus/operation.rs`; releases 0.4.300 to 0.8.0; of SDK 0.11
+(protocols 0.11 and 0.12) the crates iggy_binary_protocol 0.11.0 and 0.11.1-edge.8.
 """
 from __future__ import annotations
 
@@ -11,10 +13,11 @@ from typing import NamedTuple
 __all__ = ["BY_CODE", "BY_OPERATION", "CODES", "OPERATIONS", "REPLIED_AS", "Command", "operation"]
 
 REGISTER, NON_REPLICATED, LOGOUT = 1, 2, 3
-PING, STATS, SNAPSHOT, CLUSTER, OPTIONS = 1, 10, 11, 12, 13
+PING, STATS, SNAPSHOT, CLUSTER, OPTIONS, ATTACH, BIND, UPDATE_RESOURCE, METADATA_CHANGES = 1, 10, 11, 12, 13, 14, 15, 16, 17
 ME, CLIENT, CLIENTS, USER, USERS, CREATE_USER, DELETE_USER, UPDATE_USER, PERMISSIONS, PASSWORD = 20, 21, 22, 31, 32, 33, 34, 35, 36, 37
 LOGIN, LOGOUT_USER, LOGIN_REGISTER, TOKENS, CREATE_TOKEN, DELETE_TOKEN, TOKEN_LOGIN, TOKEN_REGISTER = 38, 39, 40, 41, 42, 43, 44, 45
-POLL, SEND, FLUSH, GET_OFFSET, STORE_OFFSET, DELETE_OFFSET = 100, 101, 102, 120, 121, 122
+POLL, SEND, FLUSH, POLL_ROUTING, POLL_ON_PRIMARY, ROUTE, POLL_DEFERRED, CANCEL_DEFERRED, FETCH = 100, 101, 102, 103, 104, 105, 106, 108, 109
+GET_OFFSET, STORE_OFFSET, DELETE_OFFSET, OFFSET_ROUTING = 120, 121, 122, 123
 STREAM, STREAMS, CREATE_STREAM, DELETE_STREAM, UPDATE_STREAM, PURGE_STREAM = 200, 201, 202, 203, 204, 205
 TOPIC, TOPICS, CREATE_TOPIC, DELETE_TOPIC, UPDATE_TOPIC, PURGE_TOPIC = 300, 301, 302, 303, 304, 305
 CREATE_PARTITIONS, DELETE_PARTITIONS, DELETE_SEGMENTS = 402, 403, 503
@@ -23,7 +26,7 @@ GROUP, GROUPS, CREATE_GROUP, DELETE_GROUP, JOIN_GROUP, LEAVE_GROUP, SYNC_GROUP =
 
 class Command(NamedTuple):
     """A command. `operation` is its number in the VSR framing; `lead` the parts at the start of the request: S, T, G, U the identifier of a stream, topic,
-    group, user, C a consumer, N a name, P a partition that may be absent, L a length (u32), D a number (u32)."""
+    group, user, C a consumer, N a name, P a partition that may be absent, L a length (u32), D a number (u32), R a scope and what it is of."""
 
     code: int
     name: str
@@ -38,6 +41,10 @@ CODES = tuple(Command(*row) for row in (
     (11, "snapshot", "snapshot"),
     (12, "cluster.metadata", "get_cluster_metadata"),
     (13, "options.describe", "describe_options"),
+    (14, "consumer_session.attach", "attach_consumer_session"),
+    (15, "session.bind", "bind_session"),
+    (16, "resource.update", "update_resource", 150, "R"),
+    (17, "metadata.changes", "get_metadata_changes"),
     (20, "me", "get_me"),
     (21, "client.get", "get_client", 2, "D"),
     (22, "client.list", "get_clients"),
@@ -59,9 +66,16 @@ CODES = tuple(Command(*row) for row in (
     (100, "message.poll", "poll_messages", 2, "CSTP"),
     (101, "message.send", "send_messages", 160, "LST"),
     (102, "message.flush_unsaved_buffer", "flush_unsaved_buffer", 2, "STD"),
+    (103, "message.poll_routing", "get_poll_routing", 2, "CSTP"),
+    (104, "message.poll_primary", "poll_messages_on_primary", 2, "CSTP"),
+    (105, "partition.route", "get_partition_route", 2, "STD"),
+    (106, "message.poll_deferred", "poll_messages_deferred", 2, "CSTP"),
+    (108, "message.cancel_deferred", "cancel_deferred_request"),
+    (109, "message.fetch", "fetch_messages", 2, "CST"),
     (120, "consumer_offset.get", "get_consumer_offset", 2, "CSTP"),
     (121, "consumer_offset.store", "store_consumer_offset", 161, "CSTP"),
     (122, "consumer_offset.delete", "delete_consumer_offset", 162, "CSTP"),
+    (123, "consumer_offset.routing", "get_consumer_offset_routing", 2, "CSTP"),
     (200, "stream.get", "get_stream", 2, "S"),
     (201, "stream.list", "get_streams"),
     (202, "stream.create", "create_stream", 128),
@@ -87,21 +101,26 @@ CODES = tuple(Command(*row) for row in (
 ))
 BY_CODE = {one.code: one for one in CODES}
 NAMES = {one.code: one.name for one in CODES}
-VSR_ONLY = frozenset({OPTIONS, LOGIN_REGISTER, TOKEN_REGISTER, SYNC_GROUP})
+SINCE_SDK_11 = frozenset({ATTACH, POLL_ROUTING, POLL_ON_PRIMARY, OFFSET_ROUTING, BIND, UPDATE_RESOURCE, METADATA_CHANGES, ROUTE, POLL_DEFERRED,
+                          CANCEL_DEFERRED, FETCH})
+VSR_ONLY = frozenset({OPTIONS, LOGIN_REGISTER, TOKEN_REGISTER, SYNC_GROUP}) | SINCE_SDK_11
 """Commands that the classic framing does not have."""
 
 BY_OPERATION = {one.operation: one for one in reversed(CODES) if one.operation not in (REGISTER, NON_REPLICATED)}
 """VSR operation -> command, for the operations that stand for one command."""
 
-REPLIED_AS = {64: 132, 65: 136, 68: 138}
+REPLIED_AS = {64: 132, 65: 136, 68: 138, 72: 150, 73: 150, 74: 150}
 """Operations that the server makes of a client's request and names in the reply -> the request's operation."""
 
 OPERATIONS = {0: "Reserved", REGISTER: "Register", NON_REPLICATED: "NonReplicated", LOGOUT: "Logout", 64: "CreateTopicWithAssignments",
-              65: "CreatePartitionsWithAssignments", 66: "RemoveConsumerGroupMember", 67: "CompleteConsumerGroupRevocation", 68: "TruncatePartition"}
+              65: "CreatePartitionsWithAssignments", 66: "RemoveConsumerGroupMember", 67: "CompleteConsumerGroupRevocation", 68: "TruncatePartition",
+              70: "FinalizeSession", 71: "CompleteLifecycle", 72: "UpdateStreamResolved", 73: "UpdateTopicResolved", 74: "UpdateUserResolved",
+              75: "RewrapStreamKeys", 166: "RetireSession", 167: "InstallConsumerGroupOwner", 168: "TransitionPartitionHistory",
+              169: "RetireConsumerGroupOwners"}
 OPERATIONS |= {number: "".join(word.title() for word in one.op.split("_")) for number, one in BY_OPERATION.items() if number != LOGOUT}
 
 
 def operation(code: int) -> str:
-    """The operation that a command code stands for, also for a code that no server knows."""
+    """The operation that a command code stands for; of a code that has no name here, the number."""
     found = BY_CODE.get(code)
     return found.op if found is not None else f"command {code}"

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from protocols.decoder import Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
-from protocols.engine.fields import Field, Spec, printable
+from protocols.engine.fields import Field, Spec
 from protocols.iggy import commands, frames, recognise, summary, vsr
 from protocols.iggy.generation import TELLING, TELLING_REPLIES, Session
 
@@ -100,9 +100,7 @@ class Iggy(Decoder):
 
     def describe(self, message: MessageBytes) -> Summary:
         note = message.header.context
-        words = summary.frame(message) if note.role is Role.FRAME else summary.request(message) if note.role is Role.REQUEST else summary.reply(message)
-        words.info = printable(words.info)
-        return words
+        return summary.frame(message) if note.role is Role.FRAME else summary.request(message) if note.role is Role.REQUEST else summary.reply(message)
 
     def dissect(self, message: MessageBytes) -> Sequence[Field]:
         role = message.header.context.role
@@ -133,7 +131,8 @@ def _vsr_header(data: bytes, start: int, end: int, side: Side, session: Session)
         code = frames.code_of(data, start, end, found)
         key: tuple[Any, ...] = (found.client, found.number, found.operation)
         session.open.append(key)
-        return Header(Kind.REQUEST, key, frames.operation_of(found, code), note._replace(code=code))
+        kind = Kind.ONEWAY if code == commands.CANCEL_DEFERRED else Kind.REQUEST
+        return Header(kind, key, frames.operation_of(found, code), note._replace(code=code))
     if command == vsr.REPLY:
         key = _question(session, (found.client, found.number, commands.REPLIED_AS.get(found.operation, found.operation)))
         _answered(session, key)

@@ -13,7 +13,7 @@ from protocols.engine.records import U32LE, U64LE, Array, IfMore, Layout, Limite
 from protocols.iggy import commands as c
 from protocols.iggy import errors, vsr
 from protocols.iggy.generation import TELLING, Session, body, layout_for, sound, tiles, vsr_body
-from protocols.iggy.kinds import sized, whole
+from protocols.iggy.kinds import UNKNOWN_SHOWN, sized, whole
 from protocols.iggy.layouts import GENERATIONS, VSR, reply_parts, request_parts
 from protocols.iggy.messages import ONE_BATCH
 from protocols.iggy.parts import DERIVED_OPTIONS, PARTITION_ID, STREAM, TOPIC, Parts
@@ -71,7 +71,7 @@ def request(message: MessageBytes) -> list[Field]:
     out.append(generated(COMMAND, c.operation(code), at=start, view=view))
     out.append(_told(generation, code, True, session, start, view))
     if body(generation, code, True) is None:
-        out.append(_note(f"no server of this framing knows command {code}", start, view))
+        out.append(_note(f"command {code} has no layout in this framing here: its payload is shown as bytes", start, view))
     _trailing(out, start, view)
     return out
 
@@ -86,8 +86,16 @@ def _read(message: MessageBytes, code: int, request: bool) -> tuple[int, list[Fi
     if message.complete and not (sound(out) and out[-1].spec is not TRAILING):
         other, _ = layout_for(session, code, request, data, start + 8, end, True)
         if other != generation:
-            return other, read(layout(other, code), data, start, end, view=view)
+            return other, _lenient(layout(other, code), data, start, end, view, None)
+    if not sound(out):
+        out = _lenient(layout(generation, code), data, start, end, view, message.length)
     return generation, out
+
+
+def _lenient(layout: Layout, data: bytes, start: int, end: int, view: int, want: int | None) -> list[Field]:
+    """The fields of a layout; numbers without a name are shown as unknown."""
+    out = read(layout, data, start, end, view=view, want=want)
+    return out if sound(out) else read(layout, data, start, end, view=view, want=want, context=UNKNOWN_SHOWN)
 
 
 def _told(generation: int, code: int, request: bool, session: Session, at: int, view: int) -> Field:
@@ -245,7 +253,7 @@ def frame(message: MessageBytes) -> list[Field]:
     made: list[Field] = []
     if head < end or not message.complete:
         want = None if message.complete else message.length - vsr.HEADER
-        out += read(_body(message, found, made), data, head, end, view=view, want=want)
+        out += _lenient(_body(message, found, made), data, head, end, view, want)
     else:
         _body(message, found, made)
     if found.command == vsr.REQUEST:

@@ -14,9 +14,9 @@ from functools import cache
 import xxhash
 
 from protocols.engine.fields import Field, Spec, absolute_time
-from protocols.engine.scalars import Leaf, Malformed, Reader, Short, Source, short
+from protocols.engine.scalars import U8, Leaf, Malformed, Reader, Secret, Short, Source, short
 
-__all__ = ["Checksum", "Name", "OneOf", "Reserved", "Typed", "YesNo", "moment", "payload", "sized", "whole"]
+__all__ = ["UNKNOWN_SHOWN", "Checksum", "Hidden", "Name", "OneOf", "Reserved", "Typed", "YesNo", "moment", "payload", "sized", "whole"]
 
 SHOWN_TEXT, SHOWN_BYTES, JSON_MOST = 120, 32, 1 << 16
 HEADER_KINDS = {
@@ -74,8 +74,32 @@ def moment(nanoseconds: int) -> str:
     return absolute_time(nanoseconds) if nanoseconds else "not filled in (0)"
 
 
+class Hidden(Leaf):
+    """`count` secret bytes, masked as `Secret` masks."""
+
+    def __init__(self, count: int) -> None:
+        self.least = count
+
+    def reader(self, spec: Spec) -> Reader:
+        count, masked = self.least, Secret(U8).value
+
+        def read_hidden(source: Source, at: int, end: int, out: list[Field]) -> int:
+            have = min(count, end - at)
+            if have:
+                out.append(Field(spec, masked(source.data[at:at + have]), at, have, source.view))
+            if have < count:
+                raise Short(at + have, count - have, 0)
+            return at + count
+        return read_hidden
+
+
+UNKNOWN_SHOWN = "unknown shown"
+"""The context (see `records.read`) in which a number without a name is shown as unknown: a newer server may have a name for it."""
+
+
 class OneOf(Leaf):
-    """One byte whose value must be among `names`."""
+    """One byte whose value is among `names`. Another one refuses the layout, so that trying the layouts tells which one wrote the bytes; in the
+    context UNKNOWN_SHOWN it is shown by its number."""
 
     least = 1
 
@@ -89,7 +113,7 @@ class OneOf(Leaf):
             if at >= end:
                 raise Short(at, 1, 0)
             value = source.data[at]
-            if value not in names:
+            if value not in names and source.context != UNKNOWN_SHOWN:
                 raise Malformed(at, f"{spec.label} {value} is none of {', '.join(f'{number} {name}' for number, name in names.items())}")
             out.append(Field(spec, value, at, 1, source.view))
             return at + 1

@@ -2,7 +2,8 @@
 
 Generations: 1 is server 0.4, 2 is 0.5, 3 is 0.6, 4 is 0.7 and 0.8, 5 is 0.9 with the VSR framing. A request that a table does not name for a
 generation is the same as in the one before. Lists without a count run to the end of the payload.
-Source: Apache Iggy, `core/binary_protocol/src/requests/` and `responses/` (commit cc269ef), `commands/` and `utils/mapper.rs` of the releases before 0.8,
+Source: Apache Iggy, `core/binary_protocol/src/requests/` and `responses/` (commit cc269ef; of protocol 0.12 the crate
+0.11.1-edge.8), `commands/` and `utils/mapper.rs` of the releases before 0.8,
 and what their servers sent.
 """
 from __future__ import annotations
@@ -10,15 +11,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from protocols.engine.fields import Field, Spec
-from protocols.engine.records import F32LE, MICROSLE, U8, U16LE, U32LE, U64LE, Array, Custom, Each, IfMore, Layout, Limited, Rest, Secret, When
+from protocols.engine.records import (
+    F32LE,
+    MICROSLE,
+    U8,
+    U16LE,
+    U32LE,
+    U64LE,
+    U128LE,
+    Array,
+    Custom,
+    Each,
+    IfMore,
+    Layout,
+    Limited,
+    Rest,
+    Secret,
+    Switch,
+    When,
+)
 from protocols.engine.scalars import Malformed, Reader, Source
 from protocols.iggy import commands as c
 from protocols.iggy import messages as m
 from protocols.iggy import parts as p
-from protocols.iggy.kinds import OneOf, YesNo, payload
+from protocols.iggy.kinds import Hidden, OneOf, YesNo, payload
 from protocols.iggy.parts import GROUP, NAME, PARTITION, PARTITION_PLAIN, STREAM, TEXT, TOPIC, USER, Part, Parts
 
-__all__ = ["GENERATIONS", "REPLIES", "REQUESTS", "VSR", "reply_parts", "request_parts"]
+__all__ = ["GENERATIONS", "REPLIES", "REQUESTS", "SECRET_BYTES", "VSR", "WITH_SECRET", "reply_parts", "request_parts"]
 
 FIRST, SECOND, THIRD, FOURTH, VSR = 1, 2, 3, 4, 5
 GENERATIONS = {FIRST: "0.4", SECOND: "0.5", THIRD: "0.6", FOURTH: "0.7-0.8", VSR: "0.9 (VSR)"}
@@ -34,6 +53,10 @@ USER_STATUS = Spec("iggy.user.status", "Status", "uint8", p.USER_STATUSES)
 SDK_VERSION = Spec("iggy.login.version", "SDK version", "string")
 CONTEXT = Spec("iggy.login.context", "Context", "string")
 PROTOCOL_VERSION = Spec("iggy.login.protocol_version", "Protocol version", "uint32", show=p.version)
+WITH_SECRET = 12 << 10
+"""The protocol version from which a login carries a bind secret."""
+SECRET_BYTES = 32
+BIND_SECRET = Spec("iggy.login.bind_secret", "Bind secret", "string", about="What proves the session on further streams; since protocol 0.12; masked")
 SDK_NAME = Spec("iggy.login.sdk_name", "SDK", "string")
 SDK = Spec("iggy.login.sdk_version", "SDK version", "string")
 CLIENT_ID = Spec("iggy.client.id", "Client id", "uint32")
@@ -60,8 +83,27 @@ _CREATE_USER: Parts = (_USER_NAME, _PASSWORD, (USER_STATUS, OneOf(p.USER_STATUSE
 _UPDATE_USER: Parts = (USER, (HAS_NAME, YesNo()), (p.USER_NAME, When(HAS_NAME, bool, Layout(None, (_USER_NAME,)))),
                        (HAS_STATUS, YesNo()), (USER_STATUS, When(HAS_STATUS, bool, Layout(None, ((USER_STATUS, OneOf(p.USER_STATUSES)),)))))
 _VERSION_INFO: Parts = ((PROTOCOL_VERSION, U32LE), (SDK_NAME, NAME), (SDK, NAME))
+_SECRET: Part = (BIND_SECRET, Hidden(SECRET_BYTES))
+_LOGIN: Parts = (*_VERSION_INFO, (BIND_SECRET, When(PROTOCOL_VERSION, lambda version: version >= WITH_SECRET, Layout(None, (_SECRET,)))))
+_IDENTITY: Parts = ((Spec("iggy.session.client", "Client", "uint128", base="hex"), U128LE), (Spec("iggy.session.id", "Session", "uint64"), U64LE),
+                    (Spec("iggy.session.metadata_watermark", "Metadata watermark", "uint64"), U64LE))
 _ST: Parts = (STREAM, TOPIC)
 _STG: Parts = (STREAM, TOPIC, GROUP)
+
+_POLL: Parts = (*_CONSUMED, *PARTITION, *_POLL_END)
+_RESET = Spec("iggy.options.reset_key", "Option to reset", "string")
+_UPDATE: Parts = ((SCOPE, OneOf(p.SCOPES)), (SCOPE, Switch(SCOPE, {1: Layout(None, _ST), 2: Layout(None, (STREAM,)), 3: Layout(None, (USER,))})),
+                  (Spec("iggy.options.reset_keys", "Options to reset"), Array(U8, _RESET, NAME)), p.OPTIONS_TO_END)
+_WAIT, _REQUEST_TIMEOUT = ((Spec(f"iggy.poll.{name}", label, "uint64", show=lambda v: f"{v} µs"), U64LE) for name, label in (
+    ("wait", "Waits for messages"), ("request_timeout", "Request time-out")))
+_MIN_COUNT, _MAX_BYTES = ((Spec(f"iggy.poll.{name}", label, "uint32"), U32LE) for name, label in (
+    ("min_count", "Messages at least"), ("max_bytes", "Bytes at most")))
+_INCARNATION, _OWNER = ((Spec(f"iggy.partition.{name}", label, "uint64"), U64LE) for name, label in (
+    ("incarnation", "Partition incarnation"), ("owner_generation", "Owner generation")))
+_FETCH_TARGET = Spec("iggy.fetch.target", "Partition to fetch")
+_FETCH: Parts = (*_CONSUMED, _WAIT, _REQUEST_TIMEOUT, _MIN_COUNT, (POLL_COUNT, U32LE), _MAX_BYTES, (AUTO_COMMIT, YesNo()), (
+    Spec("iggy.fetch.targets", "Partitions to fetch"), Array(U32LE, _FETCH_TARGET, Layout(_FETCH_TARGET, (
+        *PARTITION_PLAIN, _STRATEGY, _MAX_BYTES, _INCARNATION, _OWNER)))))
 
 REQUESTS: dict[int, dict[int, Parts]] = {
     FIRST: {
@@ -83,14 +125,17 @@ REQUESTS: dict[int, dict[int, Parts]] = {
     },
     SECOND: {c.SEND: m.SEND[56]},
     THIRD: {
-        c.POLL: (*_CONSUMED, *PARTITION, *_POLL_END), c.GET_OFFSET: (*_CONSUMED, *PARTITION), c.STORE_OFFSET: (*_CONSUMED, *PARTITION, (p.OFFSET, U64LE)),
+        c.POLL: _POLL, c.GET_OFFSET: (*_CONSUMED, *PARTITION), c.STORE_OFFSET: (*_CONSUMED, *PARTITION, (p.OFFSET, U64LE)),
         c.DELETE_OFFSET: (*_CONSUMED, *PARTITION), c.CREATE_STREAM: (_STREAM_NAME,), c.CREATE_GROUP: (*_ST, _GROUP_NAME),
         c.CREATE_TOPIC: (STREAM, (p.PARTITIONS, U32LE), *_EXPIRY_SIZE, _TOPIC_NAME),
     },
     FOURTH: {c.SEND: m.SEND[64]},
     VSR: {
-        c.OPTIONS: ((SCOPE, OneOf(p.SCOPES)),), c.LOGIN_REGISTER: (*_VERSION_INFO, _USER_NAME, _PASSWORD, (CONTEXT, TEXT)),
-        c.TOKEN_REGISTER: (*_VERSION_INFO, (TOKEN, Secret(U8)), (CONTEXT, TEXT)), c.SYNC_GROUP: _STG, c.SEND: m.SEND_BATCH,
+        c.OPTIONS: ((SCOPE, OneOf(p.SCOPES)),), c.LOGIN_REGISTER: (*_LOGIN, _USER_NAME, _PASSWORD, (CONTEXT, TEXT)),
+        c.TOKEN_REGISTER: (*_LOGIN, (TOKEN, Secret(U8)), (CONTEXT, TEXT)), c.ATTACH: _IDENTITY, c.BIND: (*_VERSION_INFO, *_IDENTITY, _SECRET),
+        c.UPDATE_RESOURCE: _UPDATE, c.POLL_ROUTING: _POLL, c.POLL_ON_PRIMARY: _POLL, c.OFFSET_ROUTING: (*_CONSUMED, *PARTITION),
+        c.ROUTE: (*_ST, *PARTITION_PLAIN), c.POLL_DEFERRED: (*_POLL, _WAIT, _MIN_COUNT, _MAX_BYTES, _REQUEST_TIMEOUT), c.FETCH: _FETCH,
+        c.SYNC_GROUP: _STG, c.SEND: m.SEND_BATCH,
         c.CREATE_USER: (*_CREATE_USER, p.OPTIONS_TO_END), c.UPDATE_USER: (*_UPDATE_USER, p.OPTIONS_TO_END),
         c.STORE_OFFSET: (*_CONSUMED, *PARTITION, (p.OFFSET, U64LE), (ACK, OneOf(p.ACKS))), c.DELETE_OFFSET: (*_CONSUMED, *PARTITION, (ACK, OneOf(p.ACKS))),
         c.CREATE_STREAM: (_STREAM_NAME, p.OPTIONS_TO_END), c.UPDATE_STREAM: (STREAM, _STREAM_NAME, p.OPTIONS_TO_END),
@@ -222,6 +267,9 @@ _USER_V: Parts = (*_USER, p.OPTIONS)
 _REGISTERED: Parts = (*_USER_IDENTITY, _u64("login.session", "Session"), (Spec("iggy.login.server_protocol_version", "Server's protocol version", "uint32",
                       show=p.version), U32LE), (Spec("iggy.login.server_version", "Server version", "string"), NAME))
 
+_OPAQUE: Parts = ((Spec("iggy.reply.content", "Content", "bytes", about="A payload that is shown as it is"), Rest()),)
+_ROUTING: Parts = (*_IDENTITY, (_NODE[0], _NODE[1]))
+
 REPLIES: dict[int, dict[int, Parts]] = {
     FIRST: {
         c.STATS: _STATS, c.SNAPSHOT: ((ARCHIVE, Rest()),), c.CLUSTER: _CLUSTER,
@@ -248,6 +296,9 @@ REPLIES: dict[int, dict[int, Parts]] = {
         c.STREAM: _STREAM_DETAILS_V, c.CREATE_STREAM: _STREAM_DETAILS_V,
         c.STREAMS: (_each("streams", "Streams", _record("stream_record", "Stream", _STREAM_V, p.STREAM_NAME)),),
         c.TOPIC: _TOPIC_DETAILS_V, c.CREATE_TOPIC: _TOPIC_DETAILS_V, c.TOPICS: ((Spec("iggy.topics", "Topics"), Array(U32LE, *_TOPIC_RECORD_V)),),
+        c.POLL_ON_PRIMARY: (*_POLLED, (m.ALL, m.BATCHES)), c.POLL_DEFERRED: _OPAQUE, c.FETCH: _OPAQUE, c.POLL_ROUTING: _ROUTING, c.OFFSET_ROUTING: _ROUTING,
+        c.ROUTE: (_INCARNATION, _u64("route.metadata_op", "Metadata op number"), _u32("route.view", "View"), (p.PARTITIONS, U32LE),
+                  (Spec("iggy.route.primary_replica", "Primary replica", "uint8"), U8)),
         c.SYNC_GROUP: (_u64("group.generation", "Generation"), (_MEMBER_PARTITIONS, Array(U32LE, p.PARTITION_ID, U32LE))),
     },
 }

@@ -68,10 +68,12 @@ NOTHING = Layout(None, ())
 def identifier(prefix: str, label: str) -> Part:
     """Kind, length, and a number or a name."""
     kind, number, name = Spec(f"{prefix}.kind", "Kind", "uint8", ID_KINDS), Spec(f"{prefix}.id", "Id", "uint32"), Spec(f"{prefix}.name", "Name", "string")
+    other = Spec(f"{prefix}.value", "Value", "bytes", about="An identifier of a kind that has no name here")
     layout = Layout(Spec(prefix, label), (
         (kind, OneOf(ID_KINDS)),
-        (number, Switch(kind, {1: Layout(None, ((number, Limited(U8, U32LE)),)), 2: Layout(None, ((name, Name()),))})),
-    ), lambda c: f"{label}: {c[-1].value}" if c and c[-1].spec is name else f"{label}: #{c[-1].value}" if len(c) > 1 else label)
+        (number, Switch(kind, {1: Layout(None, ((number, Limited(U8, U32LE)),)), 2: Layout(None, ((name, Name()),))},
+                        Layout(None, ((other, Blob(U8)),)))),
+    ), lambda c: f"{label}: #{c[-1].value}" if c and c[-1].spec is number else f"{label}: {c[-1].spec.shown(c[-1].value)}" if len(c) > 1 else label)
     return layout.spec or kind, layout
 
 
@@ -87,7 +89,7 @@ CONSUMER_KIND = Spec("iggy.consumer.kind", "Consumer kind", "uint8", CONSUMER_KI
 _CONSUMER_ID = identifier("iggy.consumer_id", "Identifier")
 CONSUMER: Part = (Spec("iggy.consumer", "Consumer"), Layout(
     Spec("iggy.consumer", "Consumer"), ((CONSUMER_KIND, OneOf(CONSUMER_KINDS)), _CONSUMER_ID), lambda c: (
-        f"{CONSUMER_KINDS[c[0].value].capitalize()}: {c[1].text.partition(': ')[2]}" if len(c) > 1 else "Consumer")))
+        f"{CONSUMER_KINDS.get(c[0].value, 'consumer').capitalize()}: {c[1].text.partition(': ')[2]}" if len(c) > 1 else "Consumer")))
 
 PARTITION_ID = Spec("iggy.partition", "Partition", "uint32")
 HAS_PARTITION = Spec("iggy.partition.present", "Partition given", "bool", about="Whether a partition is named; else the number is 0")
@@ -102,14 +104,17 @@ STRATEGY_TIME = Spec("iggy.strategy.timestamp", "From time", "time")
 STRATEGY_VALUE = Spec("iggy.strategy.value", "Value", "uint64", show=lambda v: f"{v} (unused)")
 STRATEGY = Layout(Spec("iggy.strategy", "Polling strategy"), ((STRATEGY_KIND, OneOf(STRATEGIES)), (STRATEGY_VALUE, Switch(STRATEGY_KIND, {
     1: Layout(None, ((STRATEGY_OFFSET, U64LE),)), 2: Layout(None, ((STRATEGY_TIME, MICROSLE),))}, Layout(None, ((STRATEGY_VALUE, U64LE),))))),
-    lambda c: f"Polling strategy: {STRATEGIES[c[0].value] if c else '?'}" + (f" {c[1].spec.shown(c[1].value)}" if len(c) > 1 and c[0].value < 3 else ""))
+    lambda c: f"Polling strategy: {STRATEGIES.get(c[0].value, f'unknown ({c[0].value})') if c else '?'}" + (
+        f" {c[1].spec.shown(c[1].value)}" if len(c) > 1 and c[0].value < 3 else ""))
 
 PARTITIONING_KIND = Spec("iggy.partitioning.kind", "Partitioning", "uint8", PARTITIONINGS)
 PARTITIONING_KEY = Spec("iggy.partitioning.key", "Messages key", "bytes")
 PARTITIONING_NONE = whole("iggy.partitioning.value", "Value")
+PARTITIONING_OTHER = Spec("iggy.partitioning.other", "Value", "bytes", about="What a partitioning that has no name here goes by")
 PARTITIONING = Layout(Spec("iggy.partitioning", "Partitioning"), ((PARTITIONING_KIND, OneOf(PARTITIONINGS)), (PARTITIONING_NONE, Switch(PARTITIONING_KIND, {
     1: Layout(None, ((PARTITIONING_NONE, Limited(U8, NOTHING)),)), 2: Layout(None, ((PARTITION_ID, Limited(U8, U32LE)),)),
-    3: Layout(None, ((PARTITIONING_KEY, Blob(U8)),))}))), lambda c: "Partitioning: " + (PARTITIONINGS[c[0].value] if c else "") + (
+    3: Layout(None, ((PARTITIONING_KEY, Blob(U8)),))}, Layout(None, ((PARTITIONING_OTHER, Blob(U8)),))))),
+    lambda c: "Partitioning: " + (PARTITIONINGS.get(c[0].value, f"unknown ({c[0].value})") if c else "") + (
         f" {c[-1].spec.shown(c[-1].value)}" if len(c) > 1 and c[0].value > 1 else ""))
 
 COMPRESSION = Spec("iggy.topic.compression", "Compression", "uint8", COMPRESSIONS, about="A setting of the topic; the protocol does not compress payloads")

@@ -25,12 +25,13 @@ MOST = (64 << 20) + (1 << 20)
 """Bytes of a message: payloads up to 64,000,000 bytes, user headers and the rest."""
 ERROR_TEXT = 4096
 TRIES, CHAIN, LOOKED_MOST = 300, 16, 1 << 17
-UNKNOWN_CODES = 1024
+UNKNOWN_CODES, STATUSES = 1024, 1 << 16
+"""Numbers below these may be a command or a status, whether or not they have a name here."""
 
 _HEAD: Callable[..., tuple[int, int]] = struct.Struct("<II").unpack_from
 _CODES = b"|".join(re.escape(struct.pack("<I", one.code)) for one in c.CODES)
 _REQUEST_LIKE = re.compile(rb"(?s)(?=..[\x00-\x3f]\x00(?:" + _CODES + rb"))")
-_VSR_LIKE = re.compile(rb"(?s)(?=.{50}.[\x00-\x04].{8}[\x00-\x1d].\x00{66})")
+_VSR_LIKE = re.compile(rb"(?s)(?=.{50}.[\x00-\x04].{8}[\x00-\x7f].\x00{66})")
 _EMPTY = frozenset({c.PING, c.STATS, c.CLUSTER, c.ME, c.CLIENTS, c.USERS, c.LOGOUT_USER, c.TOKENS, c.STREAMS})
 _LONG = frozenset({c.SEND, c.CREATE_USER, c.PERMISSIONS})
 _SLACK, _SHORT, _METADATA = 64, 4096, 1 << 16
@@ -50,15 +51,15 @@ def request_like(head: bytes) -> bool:
         return len(head) < HEAD or head[8] in (1, 2) or int.from_bytes(head[8:12], "little") < _METADATA
     if code in c.BY_CODE:
         return length <= (4 + _SLACK if code in _EMPTY else MOST if code in _LONG else _SHORT)
-    return length <= 4 + _SLACK and code < UNKNOWN_CODES
+    return length <= (_SHORT if code else 4 + _SLACK) and code < UNKNOWN_CODES    # zeros are more often the middle of something
 
 
 def reply_like(head: bytes) -> bool:
-    """Whether a classic reply can start with `head`: status 0 with any length, or an error with hardly more than itself."""
+    """Whether a classic reply can start with `head`: status 0 with any length, or an error, named here or not, with hardly more than itself."""
     if len(head) < 8:
-        return len(head) < 4 or int.from_bytes(head[:4], "little") in NAMES
+        return len(head) < 4 or int.from_bytes(head[:4], "little") < STATUSES
     status, length = _HEAD(head)
-    return length <= MOST - 8 if not status else length <= ERROR_TEXT and status in NAMES
+    return length <= MOST - 8 if not status else length <= ERROR_TEXT and status < STATUSES
 
 
 @lru_cache(maxsize=256)
@@ -162,10 +163,10 @@ def _replies(data: bytes) -> tuple[list[tuple[int, int, int]], bool]:
 
 
 def _fits(code: int, reply: tuple[int, int, int], data: bytes) -> bool:
-    """Whether a reply can answer a command."""
+    """Whether a reply can answer a command. An error can answer any."""
     status, start, end = reply
     if status:
-        return status in NAMES
+        return True
     if end == start:
         return True
     if end > len(data):
@@ -183,7 +184,8 @@ def _as_classic(opening: Opening, client: int) -> Match | None:
             return None
         replies, whole = _replies(theirs)
         name = c.operation(found[0])
-        if replies and whole and all(_fits(code, reply, theirs) for code, reply in zip(found, replies, strict=False)):
+        named = any(status in NAMES for status, _, _ in replies)    # a status without a name speaks for nothing
+        if replies and whole and named and all(_fits(code, reply, theirs) for code, reply in zip(found, replies, strict=False)):
             sure = 100 if _LOGINS.intersection(found) else 90 if any(reply[2] > reply[1] for reply in replies) or len(found) > 2 else 70
             return Match(sure, f"{name} and a reply that fits", client)
         if found[0] in _LOGINS:

@@ -2,7 +2,8 @@
 
 Every header begins alike and ends in 128 bytes of its command's own, given here as a table of (offset, field, type); bytes between are reserved.
 Replicas seal their control frames with XxHash3-64 over header bytes 16 .. 256; a client's request may carry one of its body.
-Source: Apache Iggy at commit cc269ef, `core/binary_protocol/src/consensus/header.rs`, `command.rs`, `reply_result.rs`.
+Source: Apache Iggy at commit cc269ef, `core/binary_protocol/src/consensus/header.rs`, `command.rs`, `reply_result.rs`; the fields of
+protocol 0.12, in bytes that were reserved before and are named where they are not zero, from the crate iggy_binary_protocol 0.11.1-edge.8.
 """
 from __future__ import annotations
 
@@ -27,8 +28,11 @@ COMMANDS = dict(enumerate((
     "Reserved", "Ping", "Pong", "PingClient", "PongClient", "Request", "Prepare", "PrepareOk", "Reply", "Commit", "StartViewChange", "DoViewChange",
     "StartView", "Eviction", "ReplicaHello", "ReplicaChallenge", "ReplicaFinish", "RequestStartView", "RequestPrepares", "RepairPrepare", "RepairDone",
     "RangeEvicted", "RequestStateTransfer", "StateTransferTarget", "RequestStateChunk", "StateChunk", "ForwardRegister", "ForwardRegisterResult",
-    "ForwardLogout", "ForwardLogoutResult")))
-SEALED = frozenset({7, 9, 10, 11, 12, 17, 18, *range(20, 30)})
+    "ForwardLogout", "ForwardLogoutResult", "ConsumerSessionHeartbeat", "SessionRetirementProgress", "ForwardCompletion", "PrimaryRebalance", "SegmentDelete",
+    "CommitReply", "PrepareProgress")))
+COMMANDS_MOST = 128
+"""Commands below this may exist, whether or not they have a name here."""
+SEALED = frozenset({7, 9, 10, 11, 12, 17, 18, *range(20, 37)})
 REASONS = dict(enumerate((
     "Reserved", "NoSession", "ClientReleaseTooLow", "ClientReleaseTooHigh", "InvalidRequestOperation", "InvalidRequestBody", "InvalidRequestBodySize",
     "SessionTooLow", "SessionReleaseMismatch", "InvalidCredentials", "InvalidToken", "UserInactive", "SessionError", "StaleClient", "IncompatibleProtocol",
@@ -71,6 +75,8 @@ GROUP = _spec("group", "Group", show=_namespace)
 REASON = _spec("reason", "Reason", "uint8", enum=REASONS)
 SERVER_VERSION, LEAST_VERSION = (_spec(f"{name}_protocol_version", label, "uint32", show=version) for name, label in (
     ("server", "Server's protocol version"), ("least", "Least protocol version")))
+IDENTIFIER = _spec("request_identifier", "Request identifier", "uint128", base="hex", about="Random; the same on what is sent once more. Since protocol 0.12")
+INCARNATION = _spec("partition_incarnation", "Partition incarnation", about="Since protocol 0.12")
 NONCE = _spec("nonce", "Nonce", "uint128", base="hex")
 
 
@@ -128,13 +134,28 @@ def _body_sum(place: int) -> Checksum:
     return Checksum(16, over)
 
 
+def _checksum_or_identifier() -> Custom:
+    """The checksum of a request's body, of 64 bits; since protocol 0.12 a random number of 128 bits in its place, which says what is sent once more."""
+    checksum = _body_sum(144)
+
+    def make(spec: Spec) -> Reader:
+        inner, otherwise = checksum.reader(spec), U128.reader(IDENTIFIER)
+
+        def read_either(source: Source, at: int, end: int, out: list[Field]) -> int:
+            return (otherwise if any(source.data[at + 8:at + 16]) else inner)(source, at, end, out)
+        return read_either
+    return Custom(make, also=(*checksum.specs(REQUEST_CHECKSUM), IDENTIFIER), least=checksum.least)
+
+
 _U32 = struct.Struct("<I").unpack_from
 COMMON: Parts = ((CHECKSUM, Checksum(16, _own)), (CHECKSUM_BODY, _body_sum(16)), (CLUSTER, U128), (SIZE, U32LE), (VIEW, U32LE), (RELEASE, U32LE), (COMMAND, U8),
                  (REPLICA, U8), (RESERVED, Reserved(66)))
 
 Row = tuple[int, Spec, Type]
 _PREPARE: tuple[Row, ...] = ((128, CLIENT, U128), (144, PARENT, U128), (160, REQUEST_CHECKSUM, U128), (176, OP, U64LE), (184, COMMIT, U64LE),
-                             (192, TIMESTAMP, MICROSLE), (200, NUMBER, U64LE), (208, OPERATION, U8), (216, GROUP, U64LE), (224, USER_ID, U32LE))
+                             (192, TIMESTAMP, MICROSLE), (200, NUMBER, U64LE), (208, OPERATION, U8), (216, GROUP, U64LE), (224, USER_ID, U32LE),
+                             (228, _spec("retry_capacity", "Retry capacity", "uint32"), _unless_zero(U32LE)),
+                             (232, INCARNATION, _unless_zero(U64LE)), (248, SESSION, _unless_zero(U64LE)))
 _REPAIR: tuple[Row, ...] = ((128, NONCE, U128), (144, OP, U64LE), (152, GROUP, U64LE))
 _INCARNATION: Row = (240, _spec("incarnation", "Incarnation", "uint128", base="hex"), U128)
 _SECRETS: tuple[Row, ...] = ((128, _spec("hello.nonce", "Nonce", "bytes"), Bytes(32)),
@@ -142,18 +163,24 @@ _SECRETS: tuple[Row, ...] = ((128, _spec("hello.nonce", "Nonce", "bytes"), Bytes
 _BITSETS: tuple[Row, ...] = ((224, _spec("nack_bitset", "Nack bit set", "uint128", base="hex"), U128),
                              (240, _spec("present_bitset", "Present bit set", "uint128", base="hex"), U128))
 ROWS: dict[int, tuple[Row, ...]] = {
-    REQUEST: ((128, CLIENT, U128), (144, REQUEST_CHECKSUM, _body_sum(144)), (160, TIMESTAMP, MICROSLE), (168, NUMBER, U64LE), (176, OPERATION, U8),
-              (184, SESSION, U64LE), (192, USER_ID, U32LE), (196, CODE, _only(U32LE, OPERATION, commands.NON_REPLICATED)), (248, GROUP, _unless_zero(U64LE))),
+    REQUEST: ((128, CLIENT, U128), (144, REQUEST_CHECKSUM, _checksum_or_identifier()), (160, TIMESTAMP, MICROSLE), (168, NUMBER, U64LE), (176, OPERATION, U8),
+              (184, SESSION, U64LE), (192, USER_ID, U32LE), (196, CODE, _only(U32LE, OPERATION, commands.NON_REPLICATED)),
+              (200, INCARNATION, _unless_zero(U64LE)), (208, _spec("owner_generation", "Owner generation"), _unless_zero(U64LE)),
+              (216, _spec("minimum_metadata_op", "Least metadata op number"), _unless_zero(U64LE)),
+              (240, _spec("metadata_watermark", "Metadata watermark"), _unless_zero(U64LE)), (248, GROUP, _unless_zero(U64LE))),
     PREPARE: _PREPARE, REPAIR_PREPARE: _PREPARE,
     PREPARE_OK: ((128, PARENT, U128), (144, _spec("prepare_checksum", "Checksum of the prepare", "uint128", base="hex"), U128), (160, OP, U64LE),
                  (168, COMMIT, U64LE), (176, TIMESTAMP, MICROSLE), (184, NUMBER, U64LE), (192, OPERATION, U8), (200, GROUP, U64LE)),
     REPLY: ((128, REQUEST_CHECKSUM, U128), (144, _spec("context", "Context", "uint128", base="hex"), U128), (160, CLIENT, U128), (176, OP, U64LE),
-            (184, COMMIT, U64LE), (192, TIMESTAMP, MICROSLE), (200, NUMBER, U64LE), (208, OPERATION, U8), (216, STATUS, U32LE)),
+            (184, COMMIT, U64LE), (192, TIMESTAMP, MICROSLE), (200, NUMBER, U64LE), (208, OPERATION, U8), (216, STATUS, U32LE),
+            (220, _spec("committed", "Committed result", "uint8", enum={1: "yes"}), _unless_zero(U8)), (224, INCARNATION, _unless_zero(U64LE))),
     9: ((128, _spec("commit_checksum", "Checksum of the commit", "uint128", base="hex"), U128), (144, _spec("monotonic", "Monotonic time"), U64LE),
-        (152, COMMIT, U64LE), (160, _spec("checkpoint_op", "Checkpoint op number"), U64LE), (168, GROUP, U64LE)),
-    10: ((128, GROUP, U64LE),),
-    11: ((128, OP, U64LE), (136, COMMIT, U64LE), (144, GROUP, U64LE), (152, _spec("log_view", "Log view", "uint32"), U32LE), *_BITSETS),
-    12: ((128, OP, U64LE), (136, COMMIT, U64LE), (144, GROUP, U64LE), _INCARNATION),
+        (152, COMMIT, U64LE), (160, _spec("checkpoint_op", "Checkpoint op number"), U64LE), (168, GROUP, U64LE),
+        (176, INCARNATION, _unless_zero(U64LE))),
+    10: ((128, GROUP, U64LE), (136, INCARNATION, _unless_zero(U64LE))),
+    11: ((128, OP, U64LE), (136, COMMIT, U64LE), (144, GROUP, U64LE), (152, _spec("log_view", "Log view", "uint32"), U32LE),
+         (156, _spec("flags", "Flags", "uint8", enum={1: "untrusted log"}), _unless_zero(U8)), (216, INCARNATION, _unless_zero(U64LE)), *_BITSETS),
+    12: ((128, OP, U64LE), (136, COMMIT, U64LE), (144, GROUP, U64LE), (152, INCARNATION, _unless_zero(U64LE)), _INCARNATION),
     EVICTION: ((128, CLIENT, U128), (144, SERVER_VERSION, U32LE), (148, LEAST_VERSION, U32LE), (255, REASON, U8)),
     14: _SECRETS, 16: _SECRETS, 15: (*_SECRETS, (192, _spec("hello.status", "Status", "uint8", enum={0: "ok"}), U8)),
     17: ((128, GROUP, U64LE), _INCARNATION),
@@ -169,6 +196,13 @@ ROWS: dict[int, tuple[Row, ...]] = {
          (255, _spec("register_outcome", "Outcome", "uint8", enum=REGISTER_OUTCOMES), U8)),
     28: ((128, CLIENT, U128), (144, NONCE, U128), (160, SESSION, U64LE), (168, NUMBER, U64LE)),
     29: ((128, NONCE, U128), (144, CLIENT, U128), (160, COMMIT, U64LE), (255, _spec("logout_outcome", "Outcome", "uint8", enum=LOGOUT_OUTCOMES), U8)),
+    30: ((128, _spec("incomplete", "Incomplete", "uint8"), U8),),
+    35: ((128, _spec("monotonic", "Monotonic time"), U64LE), (136, GROUP, U64LE), (144, INCARNATION, U64LE)),
+    36: ((128, _spec("progress.nonce", "Nonce"), U64LE), (136, GROUP, U64LE), (144, INCARNATION, U64LE),
+         (152, _spec("progress.observed", "Observed op"), U64LE), (160, _spec("progress.received", "Received op"), U64LE),
+         (168, _spec("progress.held", "Held op"), U64LE),
+         (176, COMMIT, U64LE),
+         (184, _spec("progress.kind", "Kind", "uint8", enum={0: "probe", 1: "reply"}), U8), (185, _spec("progress.ready", "Ready", "uint8"), U8)),
 }
 """Command -> (offset in the header, field, type). Bytes that no row names are reserved."""
 
@@ -203,7 +237,7 @@ RESULT_ENTRY = Layout(_spec("result", "Result", "none"), ((RESULT_INDEX, U32LE),
                       lambda c: f"Result: {RESULT.shown(c[1].value)}" if len(c) > 1 else "Result")
 RESULT_SECTION: Parts = ((RESULTS, Array(U32LE, RESULT_ENTRY.spec or RESULTS, RESULT_ENTRY)),)
 
-METADATA = frozenset({*range(128, 138), *range(139, 150), 64, 65, 66, 67, 68})
+METADATA = frozenset({*range(128, 138), *range(139, 151), *range(64, 69), *range(72, 75)})
 """Operations whose replies begin with a result section; those of 1, 161 and 162 do, too, when they are not empty."""
 
 
@@ -254,7 +288,7 @@ def looks_like(head: bytes) -> bool:
     """Whether a frame can start with `head` (128 bytes; fewer at the end of a direction, which then must not contradict)."""
     if len(head) >= 52 and not HEADER <= _U32(head, 48)[0] <= MOST:
         return False
-    if len(head) > 60 and head[60] not in COMMANDS:
+    if len(head) > 60 and head[60] >= COMMANDS_MOST:
         return False
     return bytes(head[62:128]) == ZEROS[:max(0, len(head[:128]) - 62)]
 
