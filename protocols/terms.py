@@ -145,7 +145,8 @@ class MessageBytes:
     """One message as `describe` and `dissect` see it: `data[start:end]` in byte view `view`.
 
     `length` is what the message declares; `end - start` is less when its stream or the capture cuts it off. `peer` is the message
-    that it is paired with. `add_view` takes a byte view made from the message (a decompressed body) and gives its index.
+    that it is paired with; who makes a message may say in `has_peer` whether there is one. `add_view` takes a byte view made from the
+    message (a decompressed body) and gives its index.
     """
 
     data: bytes
@@ -159,10 +160,16 @@ class MessageBytes:
     find_facts: Callable[[], Any] = lambda: None
     views: list[View] = field(default_factory=list)
     first_view: int = 1
+    has_peer: bool | None = None
 
     @property
     def peer(self) -> MessageBytes | None:
         return self.find_peer()
+
+    @property
+    def paired(self) -> bool:
+        """Whether there is a peer, told without cutting its bytes out of its stream."""
+        return self.peer is not None if self.has_peer is None else self.has_peer
 
     @property
     def facts(self) -> Any:

@@ -83,7 +83,7 @@ def test_a_reply_without_its_request_is_known_by_its_cursor() -> None:
     ({"ok": 0.0, "code": 112, "codeName": "WriteConflict", "errmsg": "conflict", "errorLabels": ["TransientTransactionError"]},
      {"ok": 0.0, "error_code": 112, "code_name": "WriteConflict", "errmsg": "conflict", "error_label": "TransientTransactionError"}),
     ({"ok": 1.0, "n": 1, "writeErrors": [{"index": 1, "code": 11000, "errmsg": "E11000"}, {"index": 2, "code": 11000, "errmsg": "E11000"}]},
-     {"ok": 1.0, "n": 1, "error_code": 11000, "code_name": "DuplicateKey", "errmsg": "E11000 (+1 more)", "write_errors": 2}),
+     {"ok": 1.0, "n": 1, "error_code": 11000, "code_name": "DuplicateKey", "errmsg": "E11000", "write_errors": 2}),
     ({"ok": 1.0, "n": 1, "nModified": 1, "writeConcernError": {"code": 64, "errmsg": "timed out"}},
      {"ok": 1.0, "n": 1, "n_modified": 1, "error_code": 64, "code_name": "WriteConcernTimeout", "errmsg": "timed out", "write_concern_error": 64}),
     ({"ok": 1.0, "nErrors": 1, "cursor": {"id": Int64(0), "firstBatch": [{"ok": 1.0, "idx": 0}, {"ok": 0.0, "idx": 1, "code": 11000, "errmsg": "dup"}]}},
@@ -175,10 +175,9 @@ def test_proofs_in_replies_stand_in_no_text(with_request: bool) -> None:
     (op_query("d.c", {}, flags=1 << 5), True),
     (op_query("d.c", {}), False),
 ])
-def test_long_polls_are_marked_on_request_and_reply(data: bytes, waits: bool) -> None:
+def test_long_polls_are_marked_on_the_request(data: bytes, waits: bool) -> None:
     request = message(data)
-    reply = message(op_msg({"ok": 1.0}, 8, 7), False, request)
-    assert (MONGO.describe(request).long_poll, MONGO.describe(reply).long_poll) == (waits, waits)
+    assert MONGO.describe(request).long_poll is waits
     assert meaning(request).get("awaits", False) is waits
 
 

@@ -106,7 +106,7 @@ def test_a_good_checksum_is_said_and_a_wrong_one_names_the_right_one() -> None:
     ({"hello": 1, "client": {"application": {"name": "x"}, "driver": {"name": "PyMongo", "version": "4.8"}}, "$db": "admin"}, "hello", "admin",
      'hello admin PyMongo 4.8 app "x"'),
     ({"ping": 1, "$db": "admin"}, "ping", "admin", "ping admin"),
-    ({"renameCollection": "a.b", "to": "a.c", "$db": "admin"}, "renameCollection", "a.b", "renameCollection a.b"),
+    ({"renameCollection": "a.b", "to": "a.c", "$db": "admin"}, "renameCollection", "a.b, a.c", "renameCollection a.b -> a.c"),
     ({"saslStart": 1, "mechanism": "PLAIN", "payload": b"\0bob\0secret", "$db": "$external"}, "saslStart", "$external", "saslStart $external PLAIN"),
 ])
 def test_requests_in_words(body: dict[str, object], op: str, target: str, info: str) -> None:

@@ -101,5 +101,5 @@ def test_deepflows_expectations_agree(shared: Path) -> None:
                 continue
             told = unescaped(request if pdu.from_client else response)
             if told != "{}":  # DeepFlow reads no document that goes on in the next packet
-                top = "{ " + ", ".join(f'"{e.name}": {display(body.data, e)}' for e in body.top.values()) + " }"
+                top = "{ " + ", ".join(f'"{e.name}": {display(body.data, e)}' for e in body.elements().values()) + " }"
                 assert top == told

@@ -304,7 +304,8 @@ class Conversation:
             if not peer:
                 peer.append(self.message(pdu.peer) if pdu.peer is not None else None)
             return peer[0]
-        return MessageBytes(self.data(pdu), 0, pdu.have, pdu.length, pdu.header, pdu.from_client, find_peer=find_peer, find_facts=self.find_facts)
+        return MessageBytes(self.data(pdu), 0, pdu.have, pdu.length, pdu.header, pdu.from_client, find_peer=find_peer, find_facts=self.find_facts,
+                            has_peer=pdu.paired)
 
     # facts
 

@@ -61,6 +61,10 @@ class MessageRow:
         return None if row < 0 else self._messages[row]
 
     @property
+    def paired(self) -> bool:
+        return bool(self._messages.peer[self.row] >= 0)
+
+    @property
     def complete(self) -> bool:
         return self.have >= self.length
 

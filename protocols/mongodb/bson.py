@@ -16,8 +16,8 @@ from protocols.engine.scalars import Malformed
 from protocols.mongodb.decimal128 import decimal128
 
 __all__ = [
-    "ARRAY", "BINARY_SUBTYPES", "DEEPEST", "DOCUMENT", "FIXED", "LARGEST", "TYPES", "Element", "Hide", "as_dict", "bounds", "count", "iso_time", "one_line",
-    "scan", "scoped", "shown", "size_of", "string", "value",
+    "ARRAY", "BINARY_SUBTYPES", "DEEPEST", "DOCUMENT", "LARGEST", "SIZES", "TYPES", "Element", "Hide", "as_dict", "bounds", "count", "ends_early",
+    "iso_time", "one_line", "scan", "scoped", "shown", "size_of", "starts", "string", "value",
 ]
 
 DEEPEST = 200
@@ -33,7 +33,11 @@ BINARY_SUBTYPES = {
     0: "generic", 1: "function", 2: "binary (old)", 3: "UUID (old)", 4: "UUID", 5: "MD5", 6: "encrypted", 7: "compressed column", 8: "sensitive", 9: "vector",
 }
 FIXED = {0x01: 8, 0x06: 0, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16, 0x7F: 0, 0xFF: 0}
+SIZES = [FIXED.get(kind, -1) for kind in range(256)]
+"""Bytes of a value by its type byte; -1 where the value tells."""
 STRINGS = (0x02, 0x0D, 0x0E)
+MOST = 500
+"""Elements of a document that are looked at for one by its name."""
 _I32 = struct.Struct("<i").unpack_from
 _I64 = struct.Struct("<q").unpack_from
 _F64 = struct.Struct("<d").unpack_from
@@ -63,19 +67,24 @@ def bounds(data: bytes, at: int, end: int) -> int:
 
 def scan(data: bytes, at: int, end: int, partial: bool = False) -> Iterator[Element]:
     """The elements of the document that starts at `at` and must end before `end`. Raises Malformed at the first that does not fit. `partial`
-    reads what is there of a document that declares more."""
-    cut = partial and end - at >= 5 and int(_I32(data, at)[0]) > end - at
+    reads what is whole in a document that is cut off at `end`."""
+    cut = partial and ends_early(data, at, end)
     stop = end if cut else bounds(data, at, end) - 1
     now = at + 4
     while now < stop:
         kind = data[now]
         zero = data.find(b"\0", now + 1, stop)
-        if zero < 0:
-            raise Malformed(now + 1, "an element's name does not end")
         start = zero + 1
-        after = start + size_of(data, kind, start, stop, now)
-        if after > stop:
-            raise Malformed(start, f"wanted {after - start} bytes, had {stop - start}")
+        try:
+            if zero < 0:
+                raise Malformed(now + 1, "an element's name does not end")
+            after = start + size_of(data, kind, start, stop, now)
+            if after > stop:
+                raise Malformed(start, f"wanted {after - start} bytes, had {stop - start}")
+        except Malformed:
+            if cut and kind in TYPES:
+                return
+            raise
         yield Element(kind, data[now + 1:zero].decode("utf-8", "replace"), now, start, after)
         now = after
     if not cut and data[stop] != 0:
@@ -83,10 +92,9 @@ def scan(data: bytes, at: int, end: int, partial: bool = False) -> Iterator[Elem
 
 
 def size_of(data: bytes, kind: int, at: int, stop: int, type_at: int) -> int:
-    """The bytes of a value of type `kind` at `at`."""
-    fixed = FIXED.get(kind)
-    if fixed is not None:
-        return fixed
+    """The bytes of a value of type `kind` at `at`. Of a string it is sure that they end before `stop`."""
+    if SIZES[kind] >= 0:
+        return SIZES[kind]
     if kind == 0x0B:
         first = data.find(b"\0", at, stop)
         second = data.find(b"\0", first + 1, stop) if first >= 0 else -1
@@ -113,7 +121,7 @@ def size_of(data: bytes, kind: int, at: int, stop: int, type_at: int) -> int:
 
 def string(data: bytes, at: int) -> str:
     """The string whose length stands at `at`; what is no UTF-8 is replaced."""
-    return data[at + 4:at + 3 + int(_I32(data, at)[0])].decode("utf-8", "replace")
+    return data[at + 4:at + 3 + _I32(data, at)[0]].decode("utf-8", "replace")
 
 
 def scoped(data: bytes, at: int, end: int) -> tuple[str, int | None]:
@@ -171,30 +179,81 @@ def value(data: bytes, kind: int, at: int, end: int) -> Any:
     return read(data, at, end) if read is not None else None
 
 
-def as_dict(data: bytes, at: int, end: int) -> dict[str, Element]:
-    """The top elements by name, the first of a name; as far as the document is well and there."""
-    found: dict[str, Element] = {}
-    try:
-        for element in scan(data, at, end, True):
-            found.setdefault(element.name, element)
-    except Malformed:
-        pass
+def starts(data: bytes, at: int, end: int, most: int = MOST) -> dict[bytes, int]:
+    """Where the values of the top elements start, by name as on the wire (its type byte stands len(name) + 2 before), the first of a name, as far
+    as the document is well and there; of the first `most` elements, so that a large document costs no more. Where the document is cut off,
+    the last one is the document or array that the cut goes through. The hot loop of a message's words: a value is stepped over by its length."""
+    found: dict[bytes, int] = {}
+    if end - at < 5:
+        return found
+    length = _I32(data, at)[0]
+    cut = length > end - at
+    stop = end if cut else at + length - 1
+    now, find = at + 4, data.find
+    for _ in range(most):
+        if now >= stop:
+            break
+        zero = find(b"\0", now + 1, stop)
+        if zero < 0:
+            break
+        kind, start = data[now], zero + 1
+        size = SIZES[kind]
+        if size < 0:
+            if kind == 0x02 and start + 4 < stop:   # strings and documents without a call, as these are most
+                size = _I32(data, start)[0] + 4
+                if size < 5 or start + size > stop or data[start + size - 1]:
+                    break
+            elif kind in (DOCUMENT, ARRAY) and start + 4 < stop:
+                size = _I32(data, start)[0]
+                if size < 5:
+                    break
+            else:
+                try:
+                    size = size_of(data, kind, start, stop, now)
+                except Malformed:
+                    break
+        name = data[now + 1:zero]
+        now = start + size
+        if now > stop and not (cut and kind in (DOCUMENT, ARRAY)):
+            break
+        if name not in found:
+            found[name] = start
     return found
 
 
-def count(data: bytes, at: int, end: int) -> int:
-    """How many elements the document has, as far as it is well and there."""
-    number, now, stop, find = 0, at + 4, end - 1, data.find
+def as_dict(data: bytes, at: int, end: int, most: int = MOST) -> dict[str, Element]:
+    """The elements that `starts` finds, by name."""
+    found: dict[str, Element] = {}
+    for key, start in starts(data, at, end, most).items():
+        name, type_at = key.decode("utf-8", "replace"), start - len(key) - 2
+        kind = data[type_at]
+        found.setdefault(name, Element(kind, name, type_at, start, min(start + size_of(data, kind, start, end, type_at), end)))
+    return found
+
+
+def ends_early(data: bytes, at: int, end: int) -> bool:
+    """Whether the document `data[at:end]` declares more than is there."""
+    return end - at < 4 or int(_I32(data, at)[0]) > end - at
+
+
+def count(data: bytes, at: int, end: int, most: int) -> int:
+    """How many elements the document has, as far as it is well and there; `most` where it has as many or more."""
+    number, now, find = 0, at + 4, data.find
+    if end - at < 5:
+        return 0
+    stop = end - (int(_I32(data, at)[0]) <= end - at)
     try:
-        while now < stop:
+        while now < stop and number < most:
             start = find(0, now + 1, stop) + 1
-            kind = data[now]
             if not start:
                 break
-            size = FIXED.get(kind)
-            if size is None:
+            kind = data[now]
+            size = SIZES[kind]
+            if size < 0:
                 size = int(_I32(data, start)[0]) if kind in (DOCUMENT, ARRAY) else size_of(data, kind, start, stop, now)
-            if size < FIXED.get(kind, 4) or start + size > stop:
+                if size < 2:
+                    break
+            if start + size > stop:
                 break
             now = start + size
             number += 1
@@ -223,7 +282,7 @@ def _line(data: bytes, kind: int, at: int, end: int, room: int, depth: int, hide
         parts: list[str] = []
         used = 2
         try:
-            for element in scan(data, at, end):
+            for element in scan(data, at, end, True):
                 if used > room:
                     parts.append("…")
                     break
@@ -234,6 +293,9 @@ def _line(data: bytes, kind: int, at: int, end: int, room: int, depth: int, hide
                     inner = inner[:room] + "…"
                 parts.append(f"{element.name}: {inner}" if kind == DOCUMENT else inner)
                 used += len(parts[-1]) + 2
+            else:
+                if ends_early(data, at, end):
+                    parts.append("…")
         except Malformed:
             parts.append("(malformed)")
         return opening + ", ".join(parts) + closing

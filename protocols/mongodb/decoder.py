@@ -1,7 +1,7 @@
 """The MongoDB decoder: framing, pairing and the tree.
 
 A message is read by the layout of its opcode; a compressed one once more in a byte view of its own. Replies of an exhaust cursor name
-the reply before them, so the session keeps which request a chain belongs to.
+the reply before them (some servers' name the request each time), so the session keeps which request a chain belongs to.
 
 Sources: MongoDB specifications (OP_MSG, OP_COMPRESSED); MongoDB manual, "Wire Protocol".
 """
@@ -22,8 +22,9 @@ from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 from protocols.mongodb import columns, document, layouts, meaning
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import read_body
+from protocols.mongodb.commands import carries_secrets
 from protocols.mongodb.compression import CannotDecompress, decompress, peek
-from protocols.mongodb.describe import carries_secrets, describe
+from protocols.mongodb.describe import describe
 from protocols.mongodb.recognise import could_follow, recognise
 from protocols.mongodb.values import note
 
@@ -36,10 +37,11 @@ _I32 = struct.Struct("<i").unpack_from
 
 @dataclass(slots=True)
 class Session:
-    """`chain` maps the id of a reply that announces more to the request of its chain and the reply's place in it; `exhaust` are legacy
-    queries with the exhaust flag."""
+    """`chain` maps the id of a reply that announces more to the request of its chain, `place` an open chain's request to the place of its last reply;
+    `exhaust` are legacy queries with the exhaust flag."""
 
-    chain: dict[int, tuple[int, int]] = field(default_factory=dict)
+    chain: dict[int, int] = field(default_factory=dict)
+    place: dict[int, int] = field(default_factory=dict)
     exhaust: set[int] = field(default_factory=set)
 
 
@@ -92,6 +94,8 @@ class MongoDB(Decoder):
             opcode, flags, name = _glance(data, start, end, opcode)
             if opcode == t.OP_QUERY and flags & t.QUERY_EXHAUST:
                 session.exhaust.add(request_id)
+            if session.place:
+                session.place.pop(request_id, None)
             unanswered = opcode in t.UNANSWERED or (opcode == t.OP_MSG and flags & t.MORE_TO_COME)
             return Header(Kind.ONEWAY if unanswered else Kind.REQUEST, request_id, name)
         more = False
@@ -100,12 +104,14 @@ class MongoDB(Decoder):
         elif opcode == t.OP_COMPRESSED:
             opcode, flags, _ = _glance(data, start, end, opcode)
             more = opcode == t.OP_MSG and bool(flags & t.MORE_TO_COME)
-        key, place = session.chain.pop(response_to, (response_to, 0)) if session.chain else (response_to, 0)
+        key = session.chain.pop(response_to, response_to) if session.chain else response_to
+        place = session.place.pop(key, 0) if session.place else 0
         if opcode == t.OP_REPLY and key in session.exhaust and end - start >= 28:
             more = data[start + 20:start + 28] != bytes(8)
         if not more:
             return Header(Kind.RESPONSE, key, "", place + 1 if place else None)
-        session.chain[request_id] = key, place + 1
+        session.chain[request_id] = key
+        session.place[key] = place + 1
         return Header(Kind.RESPONSE, key, "", place + 1, True)
 
     def describe(self, message: MessageBytes) -> Summary:

@@ -15,7 +15,7 @@ from protocols.engine.fields import Field, Spec
 from protocols.engine.scalars import I32LE, Malformed, Reader, Short, Source
 from protocols.mongodb import bare, bson, masking, values
 from protocols.mongodb.bare import LENGTH, EndField, LengthField, NameField, TypeField
-from protocols.mongodb.bson import ARRAY, DOCUMENT, Element
+from protocols.mongodb.bson import ARRAY, DOCUMENT, SIZES, Element
 from protocols.mongodb.extjson import document_line
 
 __all__ = ["PATHS", "SPECS", "Document", "document_fields"]
@@ -31,7 +31,6 @@ FIELD_TYPES = {0x01: "double", 0x05: "bytes", 0x08: "bool", 0x09: "time", 0x10: 
 COMMON = (0x02, DOCUMENT, ARRAY)
 MASKED = (0x02, 0x05)
 """Types of which a value may be hidden."""
-FIXED = [bson.FIXED.get(kind, -1) for kind in range(256)]
 KNOWN: dict[str, dict[bytes, Spec]] = {}
 """Path of a document -> type byte and name as on the wire -> spec. In an array the type byte alone, as all elements answer to its name."""
 MOST_SPECS = 20_000
@@ -259,7 +258,7 @@ def _elements(place: Place, now: int, stop: int, out: list[Field], cut: bool) ->
         kind = data[now]
         key = data[now:now + 1] if array else data[now:zero]
         start = zero + 1
-        size = FIXED[kind]
+        size = SIZES[kind]
         if size < 0:
             size = _I32(data, start)[0] if kind in COMMON and start + 4 <= stop else -1
             if kind == 2:

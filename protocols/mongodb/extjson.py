@@ -41,13 +41,16 @@ def json_text(data: bytes, e: Element, room: int, hide: Hide | None = None, dept
     parts: list[str] = []
     used = 2
     try:
-        for element in bson.scan(data, e.start, e.end):
+        for element in bson.scan(data, e.start, e.end, True):
             if used > room:
                 parts.append("…")
                 break
             inner = json_text(data, element, room - used, hide, depth + 1)
             parts.append(f"{_quoted(element.name)}: {inner}" if e.kind == DOCUMENT else inner)
             used += len(parts[-1]) + 2
+        else:
+            if bson.ends_early(data, e.start, e.end):
+                parts.append("…")
     except Malformed:
         parts.append("(malformed)")
     return opening + ", ".join(parts) + closing

@@ -10,10 +10,12 @@ from typing import Any
 
 from protocols.decoder import MessageBytes
 from protocols.engine.fields import Field, Spec, generated
+from protocols.mongodb import bson
 from protocols.mongodb import tables as t
-from protocols.mongodb.body import Body, read_body
-from protocols.mongodb.describe import COUNTED, awaits, client, command_of, cursor_namespace, documents_in, namespace, sasl
+from protocols.mongodb.body import ALL, Batch, Body, read_body
+from protocols.mongodb.commands import COUNTED, awaits, client, command_of, cursor_namespace, namespaces
 from protocols.mongodb.errors import fault_of
+from protocols.mongodb.info import documents_in, sasl
 from protocols.mongodb.values import uuid_text
 
 __all__ = ["SPECS", "fields"]
@@ -26,7 +28,7 @@ DATABASE = Spec("mongo.db", "Database", "string")
 COLLECTION = Spec("mongo.collection", "Collection", "string")
 NAMESPACE = Spec("mongo.ns", "Namespace", "string", about="database.collection")
 LSID = Spec("mongo.lsid", "Session", "string", about="The logical session's UUID")
-TXN = Spec("mongo.txn_number", "Transaction number", "int64")
+TXN = Spec("mongo.txn_number", "Transaction number", "int64", about="Of a transaction; without mongo.autocommit the number of a retryable write")
 START = Spec("mongo.start_transaction", "Starts a transaction", "bool")
 AUTOCOMMIT = Spec("mongo.autocommit", "Autocommit", "bool")
 READ_CONCERN = Spec("mongo.read_concern", "Read concern", "string")
@@ -66,7 +68,7 @@ SPECS = (
 
 def fields(message: MessageBytes, body: Body) -> list[Field]:
     """The group of what `message` means, its content made when it is opened; nothing where the message says nothing."""
-    if not body.top and not body.namespace and not body.sequences:
+    if not body.starts and not body.namespace and not body.sequences:
         return []
     return [generated(GROUP, None, GROUP.label, message.start, message.view, partial(_made, message, body))]
 
@@ -81,21 +83,22 @@ def _request(body: Body) -> Values:
     yield from _named(body, command)
     yield START, True if body.value("startTransaction") else None
     yield AUTOCOMMIT, body.value("autocommit")
-    yield READ_CONCERN, body.leaf(body.below("readConcern").get("level"))
-    concern = body.leaf(body.below("writeConcern").get("w"))
+    yield READ_CONCERN, body.value("readConcern", "level")
+    concern = body.value("writeConcern", "w")
     yield WRITE_CONCERN, None if concern is None else str(concern)
-    yield READ_PREFERENCE, body.leaf(body.below("$readPreference").get("mode"))
+    yield READ_PREFERENCE, body.value("$readPreference", "mode")
     yield MAX_TIME, body.number("maxTimeMS")
-    yield CLUSTER_TIME, _timestamp(body.leaf(body.below("$clusterTime").get("clusterTime")))
+    yield CLUSTER_TIME, _timestamp(body.value("$clusterTime", "clusterTime"))
     if command == "getMore":
         yield CURSOR, body.number("getMore") if body.opcode == t.OP_MSG else body.cursor
     if command == "killCursors":
-        for e in body.below("cursors").values():
+        cursors = body.find("cursors")
+        for e in bson.as_dict(body.data, cursors.start, cursors.end, ALL).values() if cursors is not None and cursors.kind == bson.ARRAY else ():
             yield CURSOR, body.leaf(e)
     if command in COUNTED and body.opcode in (t.OP_MSG, t.OP_QUERY):
-        yield DOCS, body.statements(COUNTED[command][0])[0]
+        yield DOCS, _number(body.batch(COUNTED[command][0]))
     elif body.opcode == t.OP_INSERT:
-        yield DOCS, body.sequences.get("")
+        yield DOCS, _number(body.sequences.get(""))
     driver, version, application = client(body)
     yield APP_NAME, application
     yield DRIVER, f"{driver} {version}".strip()
@@ -107,12 +110,12 @@ def _request(body: Body) -> Values:
 
 def _named(body: Body, command: str) -> Values:
     """Command, namespace and session of a request, the same on its reply."""
-    database, collection = namespace(body, command)
     yield COMMAND, command
-    yield DATABASE, database
-    yield COLLECTION, collection
-    yield NAMESPACE, f"{database}.{collection}" if database and collection else None
-    session = body.leaf(body.below("lsid").get("id"))
+    for database, collection in namespaces(body, command):
+        yield DATABASE, database
+        yield COLLECTION, collection
+        yield NAMESPACE, f"{database}.{collection}" if database and collection else None
+    session = body.value("lsid", "id")
     yield LSID, uuid_text(session) if isinstance(session, bytes) and len(session) == 16 else None
     yield TXN, body.number("txnNumber")
 
@@ -130,28 +133,36 @@ def _reply(body: Body, message: MessageBytes) -> Values:
     if fault is not None:
         yield ERROR_CODE, fault.code
         yield CODE_NAME, fault.name
-        yield ERRMSG, fault.detail
+        yield ERRMSG, fault.text
         for label in body.below("errorLabels").values():
             yield ERROR_LABEL, body.leaf(label)
-    yield WRITE_ERRORS, body.count(body.top.get("writeErrors")) or None
-    yield CONCERN_CODE, body.leaf(body.below("writeConcernError").get("code"))
+    yield WRITE_ERRORS, _number(body.array("writeErrors")) or None
+    yield CONCERN_CODE, body.value("writeConcernError", "code")
     yield N, body.number("n")
     yield MODIFIED, body.number("nModified")
-    yield DOCS, documents_in(body)
-    yield CURSOR, (body.cursor if body.opcode == t.OP_REPLY else body.leaf(body.below("cursor").get("id"))) or None
+    yield DOCS, _number(documents_in(body))
+    yield CURSOR, (body.cursor if body.opcode == t.OP_REPLY else body.value("cursor", "id")) or None
     wire = body.number("maxWireVersion")
     yield WIRE_VERSION, wire
     yield SERVER, t.WIRE_VERSIONS.get(wire) if wire is not None else None
     yield from _sasl(body)
     yield from _compressors(body)
-    yield CLUSTER_TIME, _timestamp(body.leaf(body.below("$clusterTime").get("clusterTime")))
+    yield CLUSTER_TIME, _timestamp(body.value("$clusterTime", "clusterTime"))
     yield OPERATION_TIME, _timestamp(body.value("operationTime"))
     yield MORE, message.header.more or None
     yield PLACE, message.header.context
 
 
+def _number(batch: Batch | int | None) -> int | None:
+    """How many documents there are; None where there are none to be, or where not all were captured."""
+    if not isinstance(batch, Batch):
+        return batch
+    number, whole = batch.number(ALL)
+    return number if whole else None
+
+
 def _sasl(body: Body) -> Values:
-    if "payload" in body.top or "speculativeAuthenticate" in body.top:
+    if b"payload" in body.starts or b"speculativeAuthenticate" in body.starts:
         yield from zip((MECHANISM, STEP, USER), sasl(body), strict=True)
 
 

@@ -126,8 +126,8 @@ def _judge(data: bytes, at: int, searched: bool) -> Found | None:
         reply: bool | None = True
     elif body.opcode != t.OP_MSG:
         reply = False
-    elif body.top:
-        reply = "ok" in body.top and "$db" not in body.top
+    elif body.starts:
+        reply = b"ok" in body.starts and b"$db" not in body.starts
     else:
         reply = response_to != 0 if whole else None
     name = t.OPCODES[opcode]

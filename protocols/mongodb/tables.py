@@ -39,7 +39,7 @@ SECRET_COMMANDS = frozenset({
 })
 """Commands in which passwords, proofs or tokens travel, in requests or replies."""
 
-SECRET_KEYS = frozenset({"payload", "speculativeAuthenticate", "users", "nonce"})
+SECRET_KEYS = frozenset({b"payload", b"speculativeAuthenticate", b"users", b"nonce"})
 """What a reply to such a command has at its top."""
 
 NOT_PRIMARY = frozenset({10107, 13435, 10058, 11600, 11602, 13436, 189, 91})
@@ -74,4 +74,4 @@ def error_status(code: int | None) -> Status:
 
 
 WIRE_VERSIONS = {6: "3.6", 7: "4.0", 8: "4.2", 9: "4.4", 13: "5.0", 14: "5.1", 15: "5.2", 16: "5.3", 17: "6.0", 18: "6.1", 19: "6.2", 20: "6.3", 21: "7.0",
-                 22: "7.1", 23: "7.2", 24: "7.3", 25: "8.0"}
+                 22: "7.1", 23: "7.2", 24: "7.3", 25: "8.0", 26: "8.1", 27: "8.2", 29: "9.0"}
