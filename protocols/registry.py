@@ -22,6 +22,7 @@ BUILT_IN = {
     "iggy": "protocols.iggy.decoder:Iggy",
     "kafka": "protocols.kafka.decoder:Kafka",
     "mongo": "protocols.mongodb.decoder:MongoDB",
+    "proxy": "protocols.proxy.decoder:Proxy",
     "rocketmq": "protocols.rocketmq.decoder:RocketMQ",
     "rocketmq_ha": "protocols.rocketmq.ha:RocketMQHA",
     "websocket": "protocols.websocket.decoder:WebSocket",

@@ -77,8 +77,8 @@ def test_xids_of_eight_bytes_are_read_where_the_handshake_says_so() -> None:
 def test_a_status_without_a_name_is_an_answer_like_any_other() -> None:
     """Replies come in the order of requests: 13099 to the first create, 1012 to the second, and the pings are well."""
     found = [row[:4] for row in rows("iggy-new-status") if row[1] != "login_user"]
-    assert found == [(6, "create_stream", "server_error", 7), (6, "create_stream", "client_error", 8), (6, "ping", "ok", 9), (7, "create_stream", "server_error", 6),
-                     (8, "create_stream", "client_error", 6), (9, "ping", "ok", 6), (10, "ping", "ok", 11), (11, "ping", "ok", 10)]
+    assert found == [(6, "create_stream", "server_error", 7), (6, "create_stream", "client_error", 8), (6, "ping", "ok", 9),
+                     (7, "create_stream", "server_error", 6), (8, "create_stream", "client_error", 6), (9, "ping", "ok", 6), (10, "ping", "ok", 11), (11, "ping", "ok", 10)]
     one = conversation("iggy-new-status")
     assert [one.summary(pdu).code for pdu in one.pdus if pdu.packet + 1 in (7, 8)] == [13099, 1012]
 

@@ -20,6 +20,7 @@ from captures.messages.conversation import Conversation, MessageRow
 from captures.stream.pair import tcp_pair
 from protocols.decoder import Kind, Status
 from protocols.engine.fields import Field, walk
+from protocols.proxy.decoder import Proxy
 from protocols.rocketmq import stored
 from protocols.rocketmq.decoder import RocketMQ
 from protocols.rocketmq.ha import RocketMQHA
@@ -37,7 +38,8 @@ HA = "rocketmq-slave-5.3.3-ha"
 def conversations(name: str) -> list[Conversation]:
     index = Index(open_source(FOLDER / f"{name}.pcap.gz"))
     index.run()
-    return [Conversation(tcp_pair(index, stream), [RocketMQ(), RocketMQHA()]) for stream in range(len(index.tcp))]
+    outer = [Conversation(tcp_pair(index, stream), [RocketMQ(), RocketMQHA(), Proxy()]) for stream in range(len(index.tcp))]
+    return [layer for one in outer for layer in one.layers()]
 
 
 @cache
@@ -203,9 +205,9 @@ def test_proxy_lines_before_the_first_frame() -> None:
     found = []
     for conversation in conversations(name):
         for pdu in conversation.pdus:
-            if pdu.header.kind is Kind.EVENT:
+            if conversation.decoder is not None and conversation.decoder.name == "proxy":
                 said = {one.name: one.value for one in tree(conversation, pdu)}
-                found.append(f"{said['rocketmq.proxy.src']}:{said['rocketmq.proxy.srcport']}")
+                found.append(f"{said['proxy.src.ipv4']}:{said['proxy.srcport']}")
     assert found == truth(name)["claimed_sources"]
 
 

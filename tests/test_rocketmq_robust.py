@@ -10,7 +10,6 @@ from rocketmq_wire import Exchange, binary_frame, inner, json_frame, named, prop
 
 from protocols.decoder import Opening, Side
 from protocols.engine.fields import printable, walk
-from protocols.rocketmq import preamble
 from protocols.rocketmq.decoder import RocketMQ
 from protocols.rocketmq.ha import RocketMQHA
 from protocols.rocketmq.jsontext import scalars, scan
@@ -90,7 +89,6 @@ def test_any_opening_is_judged(mine: bytes, theirs: bytes, start: bool) -> None:
             decoder.accepts(mine[:40], side)
             if mine:
                 decoder.header(mine, 0, len(mine), side, None)
-    preamble.dissect(preamble.SIGNATURE + mine, 0, 12 + len(mine), 0)
 
 
 @settings(max_examples=200, deadline=None)

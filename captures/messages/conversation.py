@@ -75,7 +75,7 @@ class Conversation:
         self._session: object = None
         self._summaries: LeastUsed[int, Summary] = LeastUsed(KEPT_SUMMARIES)
         self._framing_state: object = None
-        self._handed_on: list[int | None] = [None, None]
+        self.handed_on: list[int | None] = [None, None]
         self._opening = gather(pair)
         self.client_side = pair.first
         """The direction bit of the client: the side that opened the connection, where the decoder does not know better."""
@@ -101,7 +101,7 @@ class Conversation:
         # what the server's lengths depend on is in what the client sent
         by_side = {side: cut(self.directions[side], decoder, self._sides[side]) for side in (self.client_side, 1 - self.client_side)}
         cuts = [by_side[0], by_side[1]]
-        self._handed_on = [one.handed_on for one in cuts]
+        self.handed_on = [one.handed_on for one in cuts]
         for side, one in enumerate(cuts):
             holes = [Hole(side, start, end, self.directions[side].packet_at(start), reason) for start, end, reason in one.holes]
             self._holes_by_side[side].extend(holes)
@@ -223,7 +223,7 @@ class Conversation:
         """The conversations that this one's messages carry, as far as a decoder knows them."""
         if self.decoder is None or self.pair.depth >= DEEPEST:
             return []
-        pairs = carried_pairs(self.pair, self.decoder, self.messages or (), self.message, self._handed_on, self._framing_state)
+        pairs = carried_pairs(self.pair, self.decoder, self.messages or (), self.message, self.handed_on, self._framing_state)
         made = (Conversation(pair, self._decoders, self._forced, self._facts) for pair in pairs)
         return [one for one in made if one.decoder is not None]
 

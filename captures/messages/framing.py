@@ -164,7 +164,8 @@ class Cutter:
             sure = length is TO_END
         if sure:
             self.emit(start, length, end)
-        return sure
+        # nothing of this direction is ours where all is handed on: `messages` does that
+        return sure or (length is HANDED_ON and self.told)
 
     def ask(self, start: int, end: int, side: Side, most: int) -> int | Answer:
         """What `frame` says of `start`, given up to `most` bytes of the run that ends at `end`. Raises TypeError when that is neither."""

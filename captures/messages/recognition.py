@@ -14,6 +14,7 @@ __all__ = ["gather", "ranking", "recognise"]
 
 OPENING = 1 << 14
 PORT_BONUS = 10
+CERTAIN = 100
 FORCED = "named by the user"
 
 
@@ -32,14 +33,15 @@ def gather(pair: StreamPair) -> Opening:
 
 
 def ranking(opening: Opening, decoders: Sequence[Decoder]) -> list[tuple[Decoder, Match, int]]:
-    """Every decoder that knows these bytes, with its match and its score with the port's bonus, best first."""
+    """Every decoder that knows these bytes, with its match and its score with the port's bonus, best first. A match without any doubt (100) stands
+    before all others, whatever their ports: a PROXY header is one, although the server behind it is recognised by its answers, too."""
     found = []
     kind = "udp" if opening.transport == "udp" else "tcp"
     for decoder in decoders:
         match = _ask(decoder, opening) if kind in decoder.transports else None
         if match is not None:
             found.append((decoder, match, match.score + (PORT_BONUS if decoder.ports.intersection(opening.ports) else 0)))
-    found.sort(key=lambda one: -one[2])
+    found.sort(key=lambda one: (one[1].score < CERTAIN, -one[2]))
     return found
 
 

@@ -41,14 +41,19 @@ def transport_row(index: Index, i: int, tcp: TcpFacts | None) -> Row:
 
 
 def message_row(row: Row, conversation: Conversation) -> Row:
-    """`row` with the words of the messages that end in the packet: those of the innermost layer that has any there."""
+    """`row` with the words of the messages that end in the packet: those of the innermost layer that has any there, and before them those of a layer
+    that ends in this packet and hands the rest on."""
     packet = row.number - 1
     shown: Sequence[MessageRow] = ()
+    before: list[str] = []
     for layer in conversation.layers():
         found = layer.of_packet(packet)
         if found:
+            if any(one is not None for one in conversation.handed_on):
+                before += [conversation.summary(pdu).info for pdu in shown[:MOST_NAMED]]
             conversation, shown = layer, found
-    return _with_words(row, conversation, shown)
+    row = _with_words(row, conversation, shown)
+    return row._replace(info=BETWEEN.join([*before, row.info])) if before else row
 
 
 def _with_words(row: Row, conversation: Conversation, pdus: Sequence[MessageRow]) -> Row:

@@ -5,6 +5,8 @@ it turns out to be, and as bytes otherwise.
 """
 from __future__ import annotations
 
+from typing import Protocol
+
 from protocols.decoder import MessageBytes
 from protocols.engine import fields as f
 from protocols.engine.fields import Field
@@ -16,7 +18,7 @@ from protocols.rocketmq.head import Head
 from protocols.rocketmq.jsonfields import json_fields
 
 
-def kind_of(asked: int, response: bool, code: int) -> str:
+def kind_of(asked: int, response: bool, code: int | None) -> str:
     """What the body is, in the words of operations.txt; "" for none."""
     operation = t.operations().get(asked)
     if operation is None or (response and code != 0 and operation.response_body not in ("messages", "message")):
@@ -24,12 +26,20 @@ def kind_of(asked: int, response: bool, code: int) -> str:
     return operation.response_body if response else operation.request_body
 
 
-def body(message: MessageBytes, head: Head, asked: int, start: int, cut: bool) -> list[Field]:
+class Said(Protocol):
+    """What the body needs to know of its frame: `Words` has it."""
+
+    head: Head
+    asked: int
+    kind: str
+
+
+def body(message: MessageBytes, said: Said, start: int, cut: bool) -> list[Field]:
     """The fields of the body, `message.data[start:message.end]`."""
     data, end, view = message.data, message.end, message.view
     if start >= end:
         return []
-    kind = kind_of(asked, head.response, head.code)
+    head, asked, kind = said.head, said.asked, said.kind
     bodies = messages.Bodies(message)
     if stored.messages_like(data, start, end) and kind not in ("raw", "batch"):
         out = messages.message_list(data, start, end, bodies, cut, view)

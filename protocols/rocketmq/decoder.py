@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from protocols.decoder import MORE, REFUSED, Answer, Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
+from protocols.decoder import Decoder, Framing, Header, Kind, Match, MessageBytes, Opening, Side, Summary
 from protocols.engine import fields as f
-from protocols.engine.fields import Field, Spec, generated, printable
-from protocols.rocketmq import bodies, messages, preamble, registration, summary, trace, values
+from protocols.engine.fields import Field, Spec, generated
+from protocols.rocketmq import bodies, messages, registration, summary, trace, values
 from protocols.rocketmq import recognise as signs
 from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.head import FRAME, Head, front
 from protocols.rocketmq.header_fields import Context, binary_header, json_header
+from protocols.rocketmq.session import Session, head_of
 from protocols.rocketmq.summary import Words
 
 __all__ = ["RocketMQ"]
 
-PREAMBLE = "PROXY protocol"
 IDS = 32
 """Messages of one frame whose ids are listed."""
 
@@ -35,42 +35,40 @@ class RocketMQ(Decoder):
 
     def specs(self) -> Iterable[Spec]:
         return s.unique((*s.FIXED, *s.extensions().values(), *s.members().values(), *values.SPECS, *s.properties().values(), *messages.SPECS,
-                         *registration.SPECS, *trace.SPECS, *preamble.SPECS))
+                         *registration.SPECS, *trace.SPECS))
 
     def recognise(self, opening: Opening) -> Match | None:
         return signs.recognise(opening)
 
-    def frame(self, data: bytes, side: Side) -> int | Answer:
-        size = preamble.length(data)
-        return size if isinstance(size, int) else MORE
-
     def accepts(self, head: bytes, side: Side) -> bool:
         return signs.accepts(head)
 
-    def header(self, data: bytes, start: int, end: int, side: Side, session: object) -> Header:
-        if side.first and preamble.length(data[start:start + preamble.LONGEST]) is not REFUSED and not signs.accepts(data[start:start + 40]):
-            return Header(Kind.EVENT, None, PREAMBLE, PREAMBLE)
+    def session(self) -> Session:
+        return Session()
+
+    def header(self, data: bytes, start: int, end: int, side: Side, session: Session | None) -> Header:
         found = front(data, start, end)
-        flag = found.flag
+        flag, code = found.flag, found.code
         if flag is None:  # the header is cut off before it tells
-            response = found.code == 0
-            return Header(Kind.RESPONSE if response else Kind.REQUEST, None, "" if response or found.code is None else t.operation_name(found.code))
-        if flag & t.RESPONSE:
-            return Header(Kind.RESPONSE, found.opaque)
-        return Header(Kind.ONEWAY if flag & t.ONEWAY else Kind.REQUEST, found.opaque, "" if found.code is None else t.operation_name(found.code))
+            response = code == 0 or (code is not None and not side.from_client and code not in t.FROM_BROKER and code not in t.FROM_BOTH)
+            if code is None or not response:
+                if session is not None:
+                    session.unnumbered[side.from_client] = True
+                return Header(Kind.EVENT if code is None else Kind.REQUEST, None, t.operation_name(code), session)
+        else:
+            response = bool(flag & t.RESPONSE)
+        if response:
+            return Header(Kind.RESPONSE, found.opaque, "", session)
+        if found.opaque is None and session is not None:
+            session.unnumbered[side.from_client] = True
+        return Header(Kind.ONEWAY if flag and flag & t.ONEWAY else Kind.REQUEST, found.opaque, t.operation_name(code), session)
 
     def describe(self, message: MessageBytes) -> Summary:
-        if message.header.context == PREAMBLE:
-            return Summary(PREAMBLE, info=printable(preamble.words(message.data, message.start, message.end)))
-        said = summary.describe(message)
-        said.info = printable(said.info)
-        return said
+        return summary.describe(message)
 
     def dissect(self, message: MessageBytes) -> Sequence[Field]:
         data, start, end, view = message.data, message.start, message.end, message.view
         cut = not message.complete
-        if message.header.context == PREAMBLE:
-            return preamble.dissect(data, start, end, view)
         if end - start < 8:
             return [f.raw(data, start, end, view), f.incomplete(end - start, message.length, start, view)]
         total, word = FRAME(data, start)
@@ -78,17 +76,17 @@ class RocketMQ(Decoder):
         out = [Field(s.LEN, total, start, 4, view), Field(s.SERIALIZE_TYPE, kind, start + 4, 1, view), Field(s.HEADER_LEN, size, start + 5, 3, view)]
         peer = message.peer
         said = Words(message)
-        request = Words(peer) if said.head.response and peer is not None else None if said.head.response else said
-        if said.head.response:
+        request = said if not said.response else Words(peer) if peer is not None else None
+        if said.response:
             said.answers(request)
-        context = Context(said.head.response, said.asked, said.head.version)
+        context = Context(said.response, said.asked, said.head.version)
         if size > total - 4:
             out.append(f.malformed(start + 5, f"a header of {t.sized(size)} in a frame of {t.sized(max(0, total))}", start + 8, view))
         stop = min(end, start + 8 + size)
         cut_header = start + 8 + size > end
         if stop > start + 8:
             out += (binary_header if kind == t.BINARY else json_header)(data, start + 8, stop, context, cut_header, view)
-        out += bodies.body(message, said.head, said.asked, stop, cut)
+        out += bodies.body(message, said, stop, cut)
         out += [generated(spec, value, at=start, view=view) for spec, value in _said(said, request)]
         if cut:
             out.append(f.incomplete(end - start, message.length, start, view))
@@ -103,9 +101,10 @@ def _said(said: Words, request: Words | None) -> list[tuple[Spec, object]]:
     """What the frame says beside its bytes: outcome, topic, group, message ids, and what is unusual."""
     head = said.head
     out: list[tuple[Spec, object]] = []
-    if head.response:
+    if said.response:
         found = t.outcome(head.code, head.version, said.asked)
-        out.append((s.OUTCOME, f"{found.status} ({_MEANINGS.get(found.group, found.group)})"))
+        if found is not t.UNREAD:
+            out.append((s.OUTCOME, f"{found.status} ({_MEANINGS.get(found.group, found.group)})"))
         if request is not None:
             out.append((s.ASKED, t.operation_name(request.head.code)))
     if request is not None:
@@ -123,7 +122,7 @@ def _said(said: Words, request: Words | None) -> list[tuple[Spec, object]]:
         for spec, value in zip((s.TRACE_ID, s.SPAN_ID), summary.trace_ids(one), strict=True):
             if value:
                 out.append((spec, value))
-    if head.response and head.ext.get("msgId"):
+    if said.response and head.ext.get("msgId"):
         out += [(s.MESSAGE_ID, one) for one in head.ext["msgId"].split(",")[:IDS]]
     out += [(s.NOTE, note) for note in _notes(said, head)]
     return out
@@ -133,16 +132,20 @@ def _notes(said: Words, head: Head) -> list[str]:
     """What is unusual about the frame."""
     notes = []
     operation = t.operations().get(said.asked)
-    if not head.response and operation is None:
-        notes.append(f"no server knows request code {head.code}; the answer is REQUEST_CODE_NOT_SUPPORTED (3)")
-    if head.flag & ~(t.RESPONSE | t.ONEWAY):
+    if head.flag is not None and head.flag & ~(t.RESPONSE | t.ONEWAY):
         notes.append("unknown bits in the flag")
     if operation and said.message.complete:
-        found = t.header_classes().get(operation.response_header if head.response else operation.request_header)
+        found = t.header_classes().get(operation.response_header if said.response else operation.request_header)
         missing = [one.name for one in found.members if one.required and one.name not in head.ext and one.wire not in head.ext] if found else []
-        if missing and (not head.response or (head.code == 0 and head.ext)):
+        if missing and (head.code == 0 and head.ext if said.response else not _succeeded(said.message)):
             notes.append(f"without the required {', '.join(missing)}")
-        size = said.message.end - head.body
-        if size and not said.kind and (not head.response or head.code == 0):
-            notes.append(f"a body of {t.sized(size)} where {operation.name} has none")
+        size = said.message.end - said.body
+        if size and not said.kind and (not said.response or head.code == 0):
+            notes.append(f"a body of {t.sized(size)} where {operation.name} is known to have none")
     return notes
+
+
+def _succeeded(request: MessageBytes) -> bool:
+    """Whether the answer is SUCCESS: what the request lacks was not required then, whatever the source says."""
+    peer = request.peer
+    return peer is not None and peer.header.kind is Kind.RESPONSE and head_of(peer).code == 0

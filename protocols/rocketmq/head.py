@@ -21,7 +21,9 @@ BINARY_LEAST = 21
 I16, I32 = (struct.Struct(code).unpack_from for code in (">h", ">i"))
 
 _EXT = re.compile(rb'"extFields"\s*:\s*\{[^"}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"}]*+)*+\}', re.DOTALL)
-_CODE, _FLAG, _OPAQUE = (re.compile(rb'"%s"\s*:\s*(-?\d{1,10})' % name) for name in (b"code", b"flag", b"opaque"))
+_EXT_BEGIN = re.compile(rb'"extFields"\s*:\s*\{')
+_CODE, _FLAG, _OPAQUE = (re.compile(rb'"%s"\s*:\s*"?(-?\d{1,10})(?=[\s,}"])' % name) for name in (b"code", b"flag", b"opaque"))
+"""Numbers may be quoted: fastjson takes them so. A number counts when its end is there, too: a cut header may hold the first digits only."""
 
 _JAVA_CODE = re.compile(rb'\{"code":(-?\d{1,10})[,}]')
 _JAVA_REST = re.compile(rb'[,{]"flag":(\d{1,9}),"language":"[^"\\]*","opaque":(-?\d{1,10})[,}]')
@@ -58,7 +60,11 @@ def front(data: bytes, start: int, end: int) -> Front:
             return Front(int(first[1]), int(rest[1]), int(rest[2]), kind, 8 + size)
     text = data[start + 8:stop]
     inner = _EXT.search(text)
-    outside = text if inner is None else text[:inner.start()] + text[inner.end():]
+    if inner is not None:
+        outside = text[:inner.start()] + text[inner.end():]
+    else:  # where the fields of the operation are cut off, nothing behind their beginning is the header's own
+        begin = _EXT_BEGIN.search(text)
+        outside = text if begin is None else text[:begin.start()]
     code, flag, opaque = (int(found[1]) if (found := one.search(outside)) else None for one in (_CODE, _FLAG, _OPAQUE))
     return Front(code, flag, opaque, kind, 8 + size)
 
@@ -71,20 +77,22 @@ def full_code(code: int) -> int:
 
 @dataclass(slots=True)
 class Head:
-    """A header's content. `ext` has the extension fields by their long names, as text. `body` is where the body starts."""
+    """A header's content; None where the bytes do not tell. `ext` has the extension fields by their long names, as text. `size` is where the header
+    ends by its own length, in bytes from the start of the frame; `targets` is where `Words.target` keeps its answer."""
 
-    code: int = -1
-    flag: int = 0
-    opaque: int = 0
+    code: int | None = None
+    flag: int | None = None
+    opaque: int | None = None
     language: str = ""
     version: int = 0
     remark: str = ""
     ext: dict[str, str] = field(default_factory=dict)
-    body: int = 0
+    size: int | None = None
+    targets: tuple[tuple[str, ...], str] | None = None
 
     @property
     def response(self) -> bool:
-        return bool(self.flag & t.RESPONSE)
+        return self.flag is not None and bool(self.flag & t.RESPONSE)
 
     def number(self, name: str, default: int = 0) -> int:
         """An extension field as a whole number."""
@@ -96,22 +104,21 @@ class Head:
 
 
 def head(data: bytes, start: int, end: int) -> Head:
-    """The header of the frame at `start`; what is not there keeps its default."""
-    found = Head(body=end)
+    """The header of the frame at `start`."""
+    found = Head()
     if end - start < 8:
         return found
     word = FRAME(data, start)[1]
-    kind, size = word >> 24, word & 0xFFFFFF
+    size = word & 0xFFFFFF
+    found.size = 8 + size
     stop = min(end, start + 8 + size)
-    found.body = stop
-    if kind == t.BINARY:
+    if word >> 24 == t.BINARY:
         _binary(found, data, start + 8, stop)
     else:
         _json(found, data, start + 8, stop)
-    if found.flag & t.RESPONSE == 0:
-        operation = t.operations().get(found.code)
-        long = t.letters(operation.request_header) if operation else {}
-        if long:
+    if not found.response and found.ext:
+        long = t.request_letters().get(found.code) if found.code is not None else None
+        if long is not None:
             found.ext = {long.get(key, key): value for key, value in found.ext.items()}
     return found
 
@@ -121,49 +128,68 @@ def text(value: Any) -> str:
     return "true" if value is True else "false" if value is False else "" if value is None else str(value)
 
 
+def number(value: Any) -> int | None:
+    """The whole number that a JSON scalar is, or that stands in its text; None for none."""
+    if value.__class__ is int:
+        return value
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else None
+
+
+_WHOLE = re.compile(r"-?\d{1,10}")
+_decode = json.JSONDecoder().raw_decode
+
+
 def _json(found: Head, data: bytes, start: int, stop: int) -> None:
     try:
-        whole = json.loads(data[start:stop])
+        whole = _decode(str(data[start:stop], "utf-8"))[0]
     except (ValueError, RecursionError):
         root = scan(data, start, stop).root
         whole = {one.name: {item.name: item.value for item in one.items} if one.items is not None else one.value for one in (root.items or ())} if root else {}
-    if not isinstance(whole, dict):
+    if whole.__class__ is not dict:
         return
-    for name in ("code", "flag", "opaque", "version"):
-        value = whole.get(name)
-        if isinstance(value, int):
-            setattr(found, name, int(value))
-    found.language = text(whole.get("language"))
-    found.remark = text(whole.get("remark"))
-    ext = whole.get("extFields")
-    if isinstance(ext, dict):
-        found.ext = {key: value if value.__class__ is str else text(value) for key, value in ext.items()}
+    get = whole.get
+    found.code, found.flag, found.opaque = number(get("code")), number(get("flag")), number(get("opaque"))
+    found.version = number(get("version")) or 0
+    language, remark, ext = get("language"), get("remark"), get("extFields")
+    found.language = language if language.__class__ is str else text(language)
+    if remark is not None:
+        found.remark = text(remark)
+    if ext.__class__ is dict:
+        for value in ext.values():
+            if value.__class__ is not str:
+                ext = {key: value if value.__class__ is str else text(value) for key, value in ext.items()}
+                break
+        found.ext = ext
 
 
 def _binary(found: Head, data: bytes, start: int, stop: int) -> None:
-    if stop - start < BINARY_LEAST - 4:
-        return
-    code, language, found.version, found.opaque, found.flag, size = BINARY(data, start)
-    found.code = code if found.flag & t.RESPONSE else full_code(code)
-    found.language = t.LANGUAGES.get(language, f"unknown language {language}")
+    if stop - start < 17:
+        if stop - start >= 2:
+            found.code = I16(data, start)[0]
+        if stop - start >= 13:
+            found.opaque, found.flag = I32(data, start + 5)[0], I32(data, start + 9)[0]
+        size = 0
+    else:
+        found.code, language, found.version, found.opaque, found.flag, size = BINARY(data, start)
+        found.language = t.LANGUAGES.get(language) or f"unknown language {language}"
+    if found.code is not None and not found.response:
+        found.code = full_code(found.code)
     at = start + 17
     if 0 < size <= stop - at:
         found.remark = str(data[at:at + size], "utf-8", "replace")
         at += size
-    if at + 4 > stop:
-        return
     at += 4
-    ext = found.ext
-    while at + 2 <= stop:
-        size = I16(data, at)[0]
-        at += 2
-        if size < 0 or at + size + 4 > stop:
+    ext, last = found.ext, stop - 6
+    while at <= last:
+        size = data[at] << 8 | data[at + 1]
+        key_at = at + 2
+        at = key_at + size
+        if size > 0x7FFF or at + 4 > stop:  # the length of a key is signed
             return
-        key = str(data[at:at + size], "utf-8", "replace")
-        at += size
         size = I32(data, at)[0]
+        key = data[key_at:at]
         at += 4
         if size < 0 or at + size > stop:
             return
-        ext[key] = str(data[at:at + size], "utf-8", "replace")
+        ext[str(key, "utf-8", "replace")] = str(data[at:at + size], "utf-8", "replace")
         at += size

@@ -10,7 +10,6 @@ import struct
 from itertools import islice
 
 from protocols.decoder import CLAIM, Match, Opening
-from protocols.rocketmq import preamble
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.head import Front, front
 
@@ -110,7 +109,7 @@ def _chain(data: bytes, at: int) -> list[Front]:
 
 def recognise(opening: Opening) -> Match | None:
     """A match when frames are found on either side."""
-    runs = [frames(preamble.skip(data), not first) for data, first in zip(opening.data, opening.from_start, strict=True)]
+    runs = [frames(data, not first) for data, first in zip(opening.data, opening.from_start, strict=True)]
     count = len(runs[0]) + len(runs[1])
     if not count:
         return None

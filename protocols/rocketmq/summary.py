@@ -9,15 +9,17 @@ import binascii
 import json
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from protocols.decoder import MessageBytes, Status, Summary
+from protocols.decoder import Kind, MessageBytes, Status, Summary
+from protocols.engine.fields import printable
 from protocols.rocketmq import stored
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.bodies import kind_of
-from protocols.rocketmq.head import Head, head
+from protocols.rocketmq.head import Head
 from protocols.rocketmq.jsontext import Node, scan
+from protocols.rocketmq.session import Session, head_of
 from protocols.rocketmq.values import split_properties
 
 REMARK = 60
@@ -27,9 +29,11 @@ READ = 1 << 16
 MESSAGES = 1000
 """Messages of a body that are looked at for a line of words."""
 
-_ALIASES = {"group": ("consumerGroup", "producerGroup", "group", "groupName"), "clientId": ("clientId", "clientID"), "topic": ("topic", "topicName"),
-            "username": ("username", "subject")}
+_ALIASES = {"group": ("consumerGroup", "producerGroup", "group", "groupName"), "clientId": ("clientId", "clientID"),
+            "topic": ("topic", "topicName", "parentTopic"), "username": ("username", "subject")}
 _TARGETS = ("topic", "group", "clientId", "brokerName", "username", "cluster", "clusterName", "namespace", "srcGroup")
+_TARGET_FIELDS = tuple(field for name in _TARGETS for field in _ALIASES.get(name, (name,)))
+"""Extension fields that name what a request works on, in the order in which they are asked."""
 _FIELD = re.compile(r"\{(\w+)\}")
 _USUAL = frozenset({"FOUND", "not set any response code"})
 """Remarks of ordinary answers; the second stands in many answers of 5.3.3 and is no error."""
@@ -41,19 +45,24 @@ class Words:
     """What can be said of one frame, each thing found when it is asked for. `asked` is the request code that counts: of a response its
     request's, -1 until `answers` tells it."""
 
+    __slots__ = ("_json", "_properties", "asked", "body", "head", "kind", "message", "response")
+
     def __init__(self, message: MessageBytes) -> None:
         self.message = message
-        self.head: Head = head(message.data, message.start, message.end)
-        self.asked = -1 if self.head.response else self.head.code
-        self.kind = kind_of(self.asked, self.head.response, self.head.code)
+        self.head: Head = head_of(message)
+        self.response = message.header.kind is Kind.RESPONSE
+        self.asked = -1 if self.response or self.head.code is None else self.head.code
+        self.kind = kind_of(self.asked, self.response, self.head.code)
+        self.body = min(message.end, message.start + self.head.size) if self.head.size is not None else message.end
+        """Where the body starts, or would."""
         self._json: Any = None
         self._properties: dict[str, str] | None = None
 
     def answers(self, request: Words | None) -> None:
         """Tell a response its request, when there is one."""
-        if request is not None:
+        if request is not None and request.head.code is not None:
             self.asked = request.head.code
-            self.kind = kind_of(self.asked, self.head.response, self.head.code)
+            self.kind = kind_of(self.asked, self.response, self.head.code)
 
     @property
     def properties(self) -> dict[str, str]:
@@ -68,7 +77,7 @@ class Words:
         """The body as plain values, {} when it is no JSON or too long for a line of words."""
         if self._json is None:
             self._json = {}
-            start, end = self.head.body, self.message.end
+            start, end = self.body, self.message.end
             if 0 < end - start <= READ and self.message.data[start:start + 1] in (b"{", b"["):
                 try:
                     self._json = json.loads(self.message.data[start:end])
@@ -80,14 +89,16 @@ class Words:
     def word(self, name: str) -> str:
         """The value of a template's field, "" where there is none."""
         if name == "size":
-            return t.sized(self.message.length - (self.head.body - self.message.start))
+            return t.sized(max(0, self.message.length - self.head.size)) if self.head.size is not None else ""
         if name == "n":
             return self.count()
         if name in ("tags", "keys"):
             value = self.properties.get(name.upper(), "")
             return f"{name}={value}" if value else ""
         if name == "text":
-            return str(self.message.data[self.head.body:self.message.end][:SHOWN], "utf-8", "replace")
+            return str(self.message.data[self.body:self.message.end][:SHOWN], "utf-8", "replace")
+        if name == "topic" and self.head.ext.get("liteTopic"):
+            return self._lite()
         for one in _ALIASES.get(name, (name,)):
             if value := self.head.ext.get(one, ""):
                 return _NAMED[one].get(self.head.number(one), value) if one in _NAMED else value
@@ -103,7 +114,7 @@ class Words:
 
     def count(self) -> str:
         """How many things the body holds: the items of its first list or map, its lines, its inner messages."""
-        start, end = self.head.body, self.message.end
+        start, end = self.body, self.message.end
         if self.kind == "batch":
             return str(stored.inner_count(self.message.data, start, end))
         if self.kind == "config":
@@ -117,29 +128,79 @@ class Words:
         words = []
         for word, names in _parsed(template):
             values = [self.word(name) for name in names]
-            if all(values) and not (word == "q{queueId}" and values == ["-1"]):
+            if all(values) and not (word == "q{queueId}" and (values == ["-1"] or self.head.ext.get("liteTopic"))):
                 for one, value in zip(names, values, strict=True):
                     word = word.replace(f"{{{one}}}", value, 1)
                 words.append(word)
         return _ONE.sub(r"\1", " ".join(words))
 
-    def target(self) -> tuple[str, str]:
-        """What the operation works on, and its aggregatable form: the topic with its queue, and the topic; else the first name that it has."""
-        name = next((value for one in _TARGETS if (value := self.word(one))), "")
-        queue = self.head.ext.get("queueId", "")
+    def target(self) -> tuple[tuple[str, ...], str]:
+        """What the operation works on, whole values, and their aggregatable form: the topic with its queue or its lite topic, and the topic; else the
+        first name that it has."""
+        found = self.head.targets
+        if found is None:
+            found = self.head.targets = self._target()
+        return found
+
+    def _target(self) -> tuple[tuple[str, ...], str]:
+        ext = self.head.ext
+        if self.asked == t.LITE_SUBSCRIPTION_CTL:
+            return self._subscribed()
+        if self.kind.startswith("json"):
+            name = next((value for one in _TARGETS if (value := self.word(one))), "")
+        else:
+            name = next((ext[one] for one in _TARGET_FIELDS if ext.get(one)), "")
+        if lite := ext.get("liteTopic"):  # offsets count in the lite topic, which has one queue
+            return (self._lite(),), self._first("topic") or lite
+        queue = ext.get("queueId", "")
         if queue not in ("", "-1") and self.word("topic"):
-            return f"{name} q{queue}", name
-        return name, name
+            return (f"{name} q{queue}",), name
+        return ((name,) if name else ()), name
+
+    def _subscribed(self) -> tuple[tuple[str, ...], str]:
+        """The lite topics of a LITE_SUBSCRIPTION_CTL, which says all in its body."""
+        targets: dict[str, None] = {}
+        topics: dict[str, None] = {}
+        for one in self.subscriptions():
+            topic = str(one.get("topic") or "")
+            topics[topic] = None
+            lites = one.get("liteTopicSet")
+            for lite in lites if isinstance(lites, list) and lites else [""]:
+                targets[f"{topic}/{lite}" if lite else topic] = None
+        return tuple(one for one in targets if one), next(iter(topics), "")
+
+    def subscriptions(self) -> list[dict[str, Any]]:
+        """What a LITE_SUBSCRIPTION_CTL asks for."""
+        found = self.json.get("subscriptionSet") if isinstance(self.json, dict) else None
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+    def client_id(self) -> str:
+        """What the client calls itself; "" in requests that name another client, or none."""
+        if self.asked in t.NAMES_ANOTHER_CLIENT:
+            return ""
+        if self.asked == t.LITE_SUBSCRIPTION_CTL:
+            return next((str(one["clientId"]) for one in self.subscriptions() if one.get("clientId")), "")
+        ext = self.head.ext
+        found = ext.get("clientId") or ext.get("clientID")
+        return found or (self.word("clientId") if self.kind.startswith("json") else "")
+
+    def _lite(self) -> str:
+        """The lite topic below its parent."""
+        return "/".join(one for one in (self._first("topic"), self.head.ext.get("liteTopic", "")) if one)
+
+    def _first(self, name: str) -> str:
+        """The value of the extension field `name`, or of one that means the same."""
+        return next((value for one in _ALIASES.get(name, (name,)) if (value := self.head.ext.get(one))), "")
 
     def long_poll(self) -> bool:
         """Whether the request allows the server to hold its answer until there are messages."""
         if self.asked in t.PULLS:
             return bool(self.head.number("sysFlag") & 2) and self.head.number("suspendTimeoutMillis") > 0
-        return self.asked in (t.POP, t.NOTIFICATION) and self.head.number("pollTime") > 0
+        return self.asked in t.POPS and self.head.number("pollTime") > 0
 
     def outlines(self) -> Iterator[stored.Outline]:
         """The stored messages of the body, up to MESSAGES."""
-        data, start, end = self.message.data, self.head.body, self.message.end
+        data, start, end = self.message.data, self.body, self.message.end
         if self.kind in ("raw", "batch") or not stored.messages_like(data, start, end):
             return
         for number, one in enumerate(stored.walk(data, start, end)):
@@ -189,47 +250,74 @@ def trace_ids(properties: dict[str, str]) -> tuple[str, str]:
 def describe(message: MessageBytes) -> Summary:
     """The words for a frame; a response's operation and target are its request's."""
     if message.end - message.start < 9:
-        return Summary(op=message.header.op, info="frame without a header")
+        return Summary(op=message.header.op, info="frame without a header" if message.complete else "cut off before the header")
     said = Words(message)
-    if not said.head.response:
+    if not said.response:
         return _request(said)
     peer = message.peer
     return _response(said, Words(peer) if peer is not None else None)
 
 
+def _id(head: Head) -> str:
+    return "" if head.opaque is None else str(head.opaque)
+
+
 def _request(said: Words) -> Summary:
-    name = t.operation_name(said.head.code)
-    operation = t.operations().get(said.head.code)
-    target, endpoint = said.target()
-    details = said.fill(operation.asks) if operation else ""
-    parts = [name, details[:SHOWN], "one-way" if said.head.flag & t.ONEWAY else "", "" if said.message.complete else "cut off", f" #{said.head.opaque}"]
-    return Summary(name, target, endpoint, str(said.head.opaque), info=" ".join(part for part in parts if part), long_poll=said.long_poll(),
-                   client_id=said.word("clientId"))
+    head = said.head
+    targets, endpoint = said.target()
+    return Summary(t.operation_name(head.code), targets, endpoint, _id(head), info=partial(_request_line, said), long_poll=said.long_poll(),
+                   client_id=said.client_id())
+
+
+def _request_line(said: Words) -> str:
+    """The Info column of a request."""
+    head = said.head
+    operation = t.operations().get(said.asked)
+    details = said.fill(operation.asks) if operation else ", ".join(said.target()[0])
+    parts = [t.operation_name(head.code) or "frame", details[:SHOWN], "one-way" if head.flag and head.flag & t.ONEWAY else "",
+             "" if said.message.complete else "cut off", f" #{head.opaque}" if head.opaque is not None else ""]
+    return printable(" ".join(part for part in parts if part))
 
 
 def _response(said: Words, request: Words | None) -> Summary:
     said.answers(request)
     found = said.head
     outcome = t.outcome(found.code, found.version, request.head.code if request else None)
+    targets, endpoint = request.target() if request else ((), "")
+    failed = outcome.status is not None and outcome.status is not Status.OK
+    out = Summary("", targets, endpoint, _id(found), outcome.status, found.code, info=partial(_response_line, said, request, outcome))
+    if request is not None:
+        out.op, out.long_poll, out.client_id = t.operation_name(request.head.code), request.long_poll(), request.client_id()
+    if failed:
+        out.error, out.error_text = outcome.name, "" if found.remark in _USUAL else found.remark
+    return out
+
+
+def _response_line(said: Words, request: Words | None, outcome: t.Outcome) -> str:
+    """The Info column of a response."""
+    found = said.head
     name = t.operation_name(request.head.code) if request else ""
-    target, endpoint = request.target() if request else ("", "")
     operation = t.operations().get(said.asked)
-    failed = outcome.status is not Status.OK
     said_name = outcome.name if outcome.group != "unknown" else "unknown"
-    parts = [name or "response", "←", said_name if found.code == 0 else f"{said_name} ({found.code})", target[:SHOWN]]
+    parts = [name or "response", "←", said_name if not found.code else f"{said_name} ({found.code})",
+             ", ".join(request.target()[0])[:SHOWN] if request else ""]
     if found.remark and found.remark not in _USUAL:
         parts.append(found.remark[:REMARK] + ("…" if len(found.remark) > REMARK else ""))
-    if not failed:
+    if outcome.status is Status.OK:
         parts.append(_carried(said))
         if operation and found.code == 0:
             parts.append(said.fill(operation.answers)[:SHOWN])
     if request is None:
-        parts.append("(request not captured)")
+        parts.append("(its request is cut off)" if _unnumbered(said.message) else "(request not captured)")
     if not said.message.complete:
         parts.append("cut off")
-    info = " ".join(part for part in [*parts, f" #{found.opaque}"] if part)
-    return Summary(name, target, endpoint, str(found.opaque), outcome.status, found.code, outcome.name if failed else "", info,
-                   long_poll=request.long_poll() if request else False)
+    return printable(" ".join(part for part in [*parts, f" #{found.opaque}" if found.opaque is not None else ""] if part))
+
+
+def _unnumbered(message: MessageBytes) -> bool:
+    """Whether the request of a response may be one whose opaque is cut off."""
+    session = message.header.context
+    return isinstance(session, Session) and session.unnumbered[not message.from_client]
 
 
 def _carried(said: Words) -> str:

@@ -20,11 +20,15 @@ LANGUAGES = dict(enumerate(("JAVA", "CPP", "DOTNET", "PYTHON", "DELPHI", "ERLANG
 
 SEND, PULL, LITE_PULL, SEND_V2, SEND_BATCH, SEND_REPLY, SEND_REPLY_V2, PUSH_REPLY = 10, 11, 361, 310, 320, 324, 325, 326
 REGISTER_BROKER, HEART_BEAT, END_TRANSACTION, POP, PEEK, NOTIFICATION, BATCH_ACK = 103, 34, 37, 200050, 200052, 200054, 200151
+POP_LITE, LITE_SUBSCRIPTION_CTL = 200070, 200071
 PULLS = frozenset({PULL, LITE_PULL})
-FROM_BROKER = frozenset({39, 40, 220, 221, 326})
+POPS = frozenset({POP, POP_LITE, NOTIFICATION})
+FROM_BROKER = frozenset({39, 40, 220, 221, 326, 200073})
 """Requests that only brokers send, to clients on the connections that these opened."""
 FROM_BOTH = frozenset({307, 309})
 """Requests that an admin tool sends to a broker, and the broker to a client."""
+NAMES_ANOTHER_CLIENT = frozenset({307, 309, 200073, 200077, 200079})
+"""Requests whose clientId is not the sender's."""
 SECRETS = frozenset({"Signature", "SecurityToken", "secretKey"})
 SECRET_MEMBERS = frozenset({"password", "secretKey"})
 
@@ -75,7 +79,11 @@ class Outcome(NamedTuple):
 
     name: str
     group: str
-    status: Status
+    status: Status | None
+
+
+UNREAD = Outcome("unknown", "unread", None)
+"""Of an answer whose code is not captured."""
 
 
 class Member(NamedTuple):
@@ -143,6 +151,12 @@ def letters(name: str) -> Mapping[str, str]:
 
 
 @cache
+def request_letters() -> dict[int, Mapping[str, str]]:
+    """What the one-letter fields of requests mean, by request code; codes without any are left out."""
+    return {code: found for code, one in operations().items() if (found := letters(one.request_header))}
+
+
+@cache
 def body_classes() -> dict[str, dict[str, Member]]:
     """Every class of JSON bodies: members by the name on the wire; of members with short names, the long name counts as well."""
     found = {}
@@ -172,8 +186,10 @@ def _former() -> dict[int, tuple[int, frozenset[int], Outcome]]:
     return found
 
 
-def outcome(code: int, version: int, asked: int | None = None) -> Outcome:
+def outcome(code: int | None, version: int, asked: int | None = None) -> Outcome:
     """The response code `code` sent by a peer of `version`, to request code `asked` where that is known."""
+    if code is None:
+        return UNREAD
     former = _former().get(code)
     if former is not None and ((0 < version < former[0] and asked not in operations_since_5()) or asked in former[1]):
         return former[2]
@@ -186,7 +202,10 @@ def operations_since_5() -> frozenset[int]:
     return frozenset(code for code in operations() if code > 0xFFFF)
 
 
-def operation_name(code: int) -> str:
+def operation_name(code: int | None) -> str:
+    """The name of a request code; "" where it is not known which."""
+    if code is None:
+        return ""
     found = operations().get(code)
     return found.name if found else f"unknown request code {code}"
 

@@ -1,6 +1,7 @@
-"""What RocketMQ costs: cutting, headers and pairing of 200,000 frames in one connection, and the fields of single frames.
+"""What RocketMQ costs: cutting, headers and pairing of 200,000 frames in one connection, the words of every message of the recordings, and the fields
+of single frames.
 
-    PYTHONPATH=.:tests python tests/benchmarks/rocketmq.py [--frames N]
+    PYTHONPATH=.:tests python tests/benchmarks/rocketmq.py [--frames N] [--recordings FOLDER]
 
 Every figure is the median of RUNS runs. The capture is made in a temporary folder: requests and answers in turn, a packet each.
 """
@@ -22,6 +23,7 @@ from captures.index.index import Index
 from captures.messages.conversation import Conversation
 from captures.stream.pair import tcp_pair
 from protocols.engine.fields import walk
+from protocols.proxy.decoder import Proxy
 from protocols.rocketmq.decoder import RocketMQ
 
 RUNS = 3
@@ -55,10 +57,47 @@ def capture(folder: Path, make: Callable[..., bytes], count: int) -> Path:
     return write(place, packets)
 
 
+def words(folder: Path) -> str:
+    """Microseconds a message: the words of every message of the recordings in `folder`, the Info column unread, as filters and statistics ask for them;
+    and the same as a row of the list asks for them, with the reading of the bytes and of the Info column."""
+    conversations = []
+    for file in sorted(folder.glob("*.pcap*")):
+        index = Index(open_source(file))
+        index.run()
+        whole = (Conversation(tcp_pair(index, stream), [RocketMQ(), Proxy()]) for stream in range(len(index.tcp)))
+        conversations += [layer for one in whole for layer in one.layers() if isinstance(layer.decoder, RocketMQ)]
+    decoder = RocketMQ()
+    count = sum(len(one.pdus) for one in conversations)
+
+    def alone() -> float:
+        spent = 0.0
+        for one in conversations:
+            messages = [one.message(pdu) for pdu in one.pdus]
+            peers = [message.peer for message in messages]
+            before = time.process_time()
+            for message in messages:
+                decoder.describe(message)
+            spent += time.process_time() - before
+            del peers
+        return spent / count * 1e6
+
+    def rows() -> float:
+        before = time.process_time()
+        for one in conversations:
+            for pdu in one.pdus:
+                assert decoder.describe(one.message(pdu)).info
+        return (time.process_time() - before) / count * 1e6
+    return (f"words of {count:,} recorded messages: {statistics.median(alone() for _ in range(RUNS)):.1f} µs a message; with their bytes and the Info "
+            f"column {statistics.median(rows() for _ in range(RUNS)):.1f} µs")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=200_000)
-    count = parser.parse_args().frames
+    parser.add_argument("--recordings", type=Path, default=Path(__file__).parent.parent / "data" / "rocketmq")
+    arguments = parser.parse_args()
+    count = arguments.frames
+    print(words(arguments.recordings))
     with tempfile.TemporaryDirectory() as folder:
         for make in (json_frame, binary_frame):
             index = Index(open_source(capture(Path(folder), make, count)))

@@ -1,0 +1,1 @@
+"""The PROXY protocol: what a load balancer says of the real client before the first bytes of a connection."""
