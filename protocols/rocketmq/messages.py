@@ -133,7 +133,8 @@ def record(data: bytes, found: Outline, number: int, bodies: Bodies, cut: bool, 
     topic = str(data[slice(*found.topic)], "utf-8", "replace")
     body = body_fields(data, found.body, found.sys_flag, bodies, topic, view) if found.after_body else None
     named = property_values(data, found)
-    words = [topic, f"q{found.queue_id}", f"offset {found.queue_offset}", t.sized(found.body[1] - found.body[0])]
+    name = "/".join(filter(None, (topic, named.get("__LITE_TOPIC"))))
+    words = [name, f"q{found.queue_id}", f"offset {found.queue_offset}", t.sized(found.body[1] - found.body[0])]
     words += [f"{name.lower()}={named[name]}" for name in ("KEYS", "TAGS") if named.get(name)]
     return f.group(MESSAGE, start, end, lambda: _record_fields(data, found, body, cut, view), f"Message {number}: " + " ".join(words)[:200], view)
 

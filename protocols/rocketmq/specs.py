@@ -63,7 +63,7 @@ TIMES = frozenset({
     "bornTimestamp", "storeTimestamp", "bornTime", "popTime", "beginTimestamp", "endTimestamp", "timestamp", "checkStoreTime", "indexLastUpdateTimestamp",
     "fromTime", "toTime", "invokeTime", "lastUpdateTimestamp", "lastTimestamp", "lastPopTimestamp", "lastLockTimestamp", "lastPullTimestamp",
     "lastConsumeTimestamp", "minTimeStamp", "maxTimeStamp", "consumeTimeStamp", "lastReadTimestamp", "lastWriteTimestamp", "timeOfStart", "timeOfEnd",
-    "timeStamp", "lastColdReadTimeMills", "createTimeMills",
+    "timeStamp", "lastColdReadTimeMills", "createTimeMills", "lastAccessTime", "lastConsumeTime", "earliestUnconsumedTimestamp",
 })
 """Names whose values are milliseconds since 1970; shown as times, in nanoseconds as all times are."""
 DURATIONS = frozenset({"suspendTimeoutMillis", "pollTime", "invisibleTime", "heartbeatTimeoutMillis", "heartbeatTimeoutMills"})
@@ -80,7 +80,7 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
 } | {name: lambda v: f"{v} ms" for name in DURATIONS}
 _OTHER_EXT = ("ReqT:i", "__ZONE_NAME:s", "__ZONE_MODE:s", "_noSuspend_:s", "_UNIQUE_KEY_QUERY:b", "MSG_REGION:s", "TRACE_ON:b", "AccessKey:s",
               "SecurityToken:s", "Signature:s", "filterServerAddr:s", "className:s", "classCRC:l", "READ_AHEAD_MODE:i", "IS_SUPPORT_HEART_BEAT_V2:b",
-              "IS_SUB_CHANGE:b", "OnsChannel:s")
+              "IS_SUB_CHANGE:b", "OnsChannel:s", "E_T:s")
 
 
 def _made(prefix: str, name: str, kind: str) -> Spec:

@@ -99,6 +99,8 @@ class Words:
             return str(self.message.data[self.body:self.message.end][:SHOWN], "utf-8", "replace")
         if name == "topic" and self.head.ext.get("liteTopic"):
             return self._lite()
+        if self.asked == t.LITE_SUBSCRIPTION_CTL and not self.response:
+            return self._of_subscriptions(name)
         for one in _ALIASES.get(name, (name,)):
             if value := self.head.ext.get(one, ""):
                 return _NAMED[one].get(self.head.number(one), value) if one in _NAMED else value
@@ -173,6 +175,12 @@ class Words:
         """What a LITE_SUBSCRIPTION_CTL asks for."""
         found = self.json.get("subscriptionSet") if isinstance(self.json, dict) else None
         return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+    def _of_subscriptions(self, name: str) -> str:
+        """A word of a LITE_SUBSCRIPTION_CTL, its different values in a row."""
+        if name == "topic":
+            return ", ".join(self.target()[0])
+        return ", ".join(dict.fromkeys(str(one[name]) for one in self.subscriptions() if one.get(name)))
 
     def client_id(self) -> str:
         """What the client calls itself; "" in requests that name another client, or none."""
