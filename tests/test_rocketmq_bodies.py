@@ -50,7 +50,7 @@ def test_a_compressed_body_is_a_byte_view(codec: str, bits: int) -> None:
 
 
 def test_a_body_that_is_not_what_its_flag_says_is_malformed_and_the_next_message_read() -> None:
-    fields = pulled(stored(b"no zlib", sys_flag=1) + stored(b"fine", offset=6))
+    fields = pulled(stored(b"no zlib\xff", sys_flag=1) + stored(b"fine", offset=6))
     assert len(faults(fields)) == 1 and str(faults(fields)[0]).startswith("malformed at byte")
     assert [one.value for one in named(fields, "rocketmq.message.queue_offset")] == [5, 6]
 

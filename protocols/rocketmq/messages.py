@@ -15,8 +15,10 @@ from protocols.decoder import MessageBytes
 from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.lower.header_tables import address
+from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
-from protocols.rocketmq.compression import LIMIT, NAMES, CodecError, decompress
+from protocols.rocketmq.compression import LIMIT, NAMES, CodecError, unpack
+from protocols.rocketmq.compression import PLAIN as STORED_PLAIN
 from protocols.rocketmq.jsonfields import json_fields
 from protocols.rocketmq.stored import BLANK, HEAD, INNER_LEAST, LEAST, V1, V2, Outline, block, offset_id, outline, property_values
 from protocols.rocketmq.trace import trace_fields
@@ -78,17 +80,22 @@ class Bodies:
         """Without a message nothing is decompressed: it is too late for byte views."""
         self.message = message
         self.left = LIMIT if message is not None else 0
+        self.cut_at = message.end if message is not None and not message.complete else -1
+        """Where the message is cut off: a body that ends there is not all of it."""
 
-    def open(self, codec: int, data: bytes, name: str) -> tuple[int, bytes, str]:
-        """View index, content and fault of compressed bytes; the index is 0 when there is no content."""
+    def open(self, codec: int, data: bytes) -> tuple[int, bytes, str, str]:
+        """View index, content, how it was packed, and fault of compressed bytes; the index is 0 when there is no content, or when the bytes are plain."""
+        name = NAMES.get(codec, "")
         if self.left <= 0 or self.message is None:
-            return 0, b"", LEFT
+            return 0, b"", name, LEFT
         try:
-            made, whole = decompress(codec, data, self.left)
+            name, made, whole = unpack(codec, data, self.left)
         except CodecError as fault:
-            return 0, b"", f"{NAMES.get(codec, 'body')}: {fault}"
+            return 0, b"", name, f"{name}: {fault}" if name else str(fault)
+        if name == STORED_PLAIN:
+            return 0, b"", name, ""
         self.left -= len(made)
-        return self.message.add_view(name, made), made, "" if whole else f"cut at {len(made):,} bytes"
+        return self.message.add_view(f"Body, {name}", made), made, name, "" if whole else f"cut at {len(made):,} bytes"
 
 
 def message_list(data: bytes, start: int, end: int, bodies: Bodies, cut: bool, view: int = 0, number: int = 0) -> list[Field]:
@@ -214,15 +221,21 @@ def body_fields(data: bytes, place: tuple[int, int], sys_flag: int, bodies: Bodi
     length = [Field(BODY.length, end - start, start - width, width, view)] if width else []
     if sys_flag & t.COMPRESSED and stored:
         codec = sys_flag >> 8 & 7
-        index, plain, fault = bodies.open(codec, stored, f"Body, {NAMES.get(codec, 'decompressed')}")
-        below: list[Field] = list(length)
-        if index:
-            inside = content(plain, 0, len(plain), sys_flag, bodies, topic, index)
-            below.append(Field(PLAIN, plain, 0, len(plain), index, inside, f"Decompressed: {t.sized(len(plain))}{readable(plain)}"))
-        if fault:
-            below.append(f.generated(PLAIN, None, fault, start, view) if index or fault is LEFT else f.malformed(start, fault, end, view))
-        return Field(BODY, stored, start, end - start, view, below, f"Body: {t.sized(end - start)}, {NAMES.get(codec, f'compression type {codec}')}")
-    below = length + content(data, start, end, sys_flag, bodies, topic, view)
+        index, plain, name, fault = bodies.open(codec, stored)
+        if name != STORED_PLAIN:
+            below: list[Field] = list(length)
+            if index:
+                inside = content(plain, 0, len(plain), sys_flag, bodies, topic, index)
+                below.append(Field(PLAIN, plain, 0, len(plain), index, inside, f"Decompressed: {t.sized(len(plain))}{readable(plain)}"))
+            if fault and end == bodies.cut_at:
+                below.append(f.generated(PLAIN, None, "not decompressed: cut off", start, view))
+            elif fault:
+                said = index or fault is LEFT or codec not in NAMES
+                below.append(f.generated(PLAIN, None, fault, start, view) if said else f.malformed(start, fault, end, view))
+            return Field(BODY, stored, start, end - start, view, below, f"Body: {t.sized(end - start)}, {name or f'unknown compression type {codec}'}")
+        note = f"marked as compressed ({NAMES.get(codec, f'unknown type {codec}')}), and plain"
+        length = [*length, f.generated(s.NOTE, note, at=start, view=view)]
+    below = [*length, *content(data, start, end, sys_flag, bodies, topic, view)]
     return Field(BODY, stored, start, end - start, view, below, f"Body: {t.sized(end - start)}{readable(stored)}")
 
 
