@@ -49,19 +49,16 @@ class RocketMQ(Decoder):
     def header(self, data: bytes, start: int, end: int, side: Side, session: Session | None) -> Header:
         found = front(data, start, end)
         flag, code = found.flag, found.code
-        if flag is None:  # the header is cut off before it tells
-            response = code == 0 or (code is not None and not side.from_client and code not in t.FROM_BROKER and code not in t.FROM_BOTH)
-            if code is None or not response:
-                if session is not None:
-                    session.unnumbered[side.from_client] = True
-                return Header(Kind.EVENT if code is None else Kind.REQUEST, None, t.operation_name(code), session)
-        else:
-            response = bool(flag & t.RESPONSE)
-        if response:
-            return Header(Kind.RESPONSE, found.opaque, "", session)
-        if found.opaque is None and session is not None:
+        if flag is not None:
+            kind = Kind.RESPONSE if flag & t.RESPONSE else Kind.ONEWAY if flag & t.ONEWAY else Kind.REQUEST
+        elif code is None:  # the header is cut off before it tells anything
+            kind = Kind.EVENT
+        else:  # ... or before it tells what it is: no request has code 0, and of a server's requests the codes are known
+            asks = code in t.FROM_BROKER or code in t.FROM_BOTH
+            kind = Kind.RESPONSE if code == 0 or not (side.from_client or asks) else Kind.REQUEST
+        if kind is not Kind.RESPONSE and found.opaque is None and session is not None:
             session.unnumbered[side.from_client] = True
-        return Header(Kind.ONEWAY if flag and flag & t.ONEWAY else Kind.REQUEST, found.opaque, t.operation_name(code), session)
+        return Header(kind, found.opaque, "" if kind is Kind.RESPONSE else t.operation_name(code), session)
 
     def describe(self, message: MessageBytes) -> Summary:
         return summary.describe(message)

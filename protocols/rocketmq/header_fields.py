@@ -5,9 +5,12 @@ from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.rocketmq import specs as s
 from protocols.rocketmq import tables as t
-from protocols.rocketmq.head import BINARY_LEAST, I16, I32, full_code
+from protocols.rocketmq.head import I16, I32, full_code, number
 from protocols.rocketmq.jsontext import STRING, Node, scan
 from protocols.rocketmq.values import extension, masked
+
+FIXED = 13
+"""Bytes of a binary header before the remark's length."""
 
 
 class Context:
@@ -78,6 +81,8 @@ def hide(data: bytes, start: int, end: int, secrets: list[tuple[int, int]]) -> s
     return str(b"".join([*pieces, data[at:end]]), "utf-8", "replace")
 
 
+_NUMBERS = frozenset({"code", "flag", "opaque", "version"})
+"""Members that are whole numbers, also when they are written as text."""
 _MEMBERS: dict[str, Spec] = {"opaque": s.OPAQUE, "version": s.VERSION, "language": s.LANGUAGE, "remark": s.REMARK, "serializeTypeCurrentRPC": s.CURRENT_RPC}
 
 
@@ -102,12 +107,14 @@ def _member(data: bytes, node: Node, context: Context, view: int) -> Field:
     """A member of the header itself."""
     start = node.key.start if node.key else node.start
     length, value = node.end - start, node.value
-    whole = isinstance(value, int) and not isinstance(value, bool)
+    found = number(value) if node.name in _NUMBERS else None
+    whole = found is not None
+    value = value if found is None else found
     made: Field | None = None
-    if node.name == "code" and whole:
-        made = code_field(value, start, length, context, None, view)
-    elif node.name == "flag" and whole:
-        made = flag_field(value, start, length, view)
+    if node.name == "code" and found is not None:
+        made = code_field(found, start, length, context, None, view)
+    elif node.name == "flag" and found is not None:
+        made = flag_field(found, start, length, view)
         made._children = [*made.fields, *_parts(node, view)]
         return made
     spec = _MEMBERS.get(node.name)
@@ -137,20 +144,25 @@ def binary_header(data: bytes, start: int, end: int, context: Context, cut: bool
     text = f"Header: binary, {t.sized(end - start)}"
     node = Field(s.HEADER, None, start, end - start, view, out, text)
     at = start
-    fixed = BINARY_LEAST - 8
-    if end - at < fixed:
-        _short(out, data, at, end, fixed, cut, view)
+    have = end - at
+    if have >= 2:
+        wire = I16(data, at)[0]
+        code = wire if context.response else full_code(wire)
+        out.append(code_field(code, at, 2, context, wire if 0 <= wire != code else None, view))
+    if have >= 3:
+        language = data[at + 2]
+        out.append(Field(s.LANGUAGE, t.LANGUAGES.get(language, f"unknown language {language}"), at + 2, 1, view, (),
+                         f"Language: {t.LANGUAGES.get(language, 'unknown')} ({language})"))
+    if have >= 5:
+        out.append(Field(s.VERSION, I16(data, at + 3)[0], at + 3, 2, view))
+    if have >= 9:
+        out.append(Field(s.OPAQUE, I32(data, at + 5)[0], at + 5, 4, view))
+    if have >= 13:
+        out.append(flag_field(I32(data, at + 9)[0], at + 9, 4, view))
+    if have < FIXED:
+        _short(out, data, at + max(size for size in (0, 2, 3, 5, 9) if size <= have), end, FIXED, cut, view)
         return [node]
-    wire = I16(data, at)[0]
-    code = wire if context.response else full_code(wire)
-    out.append(code_field(code, at, 2, context, wire if 0 <= wire != code else None, view))
-    language = data[at + 2]
-    out.append(Field(s.LANGUAGE, t.LANGUAGES.get(language, f"unknown language {language}"), at + 2, 1, view, (),
-                     f"Language: {t.LANGUAGES.get(language, 'unknown')} ({language})"))
-    out.append(Field(s.VERSION, I16(data, at + 3)[0], at + 3, 2, view))
-    out.append(Field(s.OPAQUE, I32(data, at + 5)[0], at + 5, 4, view))
-    out.append(flag_field(I32(data, at + 9)[0], at + 9, 4, view))
-    at += 13
+    at += FIXED
     if end - at < 4:
         _short(out, data, at, end, 4, cut, view)
         return [node]

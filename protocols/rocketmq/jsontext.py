@@ -1,7 +1,8 @@
 """JSON as RocketMQ's peers write it, scanned with the byte range of every key and value.
 
 fastjson 1.x, jsoncpp and Go's encoders disagree about what JSON is: keys may be bare numbers, or whole objects. So a key is any value that a
-colon follows. One loop over tokens, no recursion; what was read before a fault stays in the tree. Limits: DEPTH levels, VALUES values.
+colon follows. One loop over tokens, no recursion; what was read before a fault stays in the tree, but no number or word that may go on behind the end.
+Limits: DEPTH levels, VALUES values.
 """
 from __future__ import annotations
 
@@ -152,6 +153,9 @@ def scan(data: bytes, start: int, end: int) -> Scan:
             found = bare(data, at, end)
             if found is None:
                 fault = "no value"
+                break
+            if stack and found.end() == end:
+                fault = "it ends inside a value"  # 105 and 10 begin alike
                 break
             kind, value = _bare(found[0])
             node = Node(kind, value, at, found.end())

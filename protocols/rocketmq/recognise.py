@@ -19,10 +19,13 @@ SHORTEST = (20, 21)
 LEAST = 8 + min(SHORTEST)
 MOST = 16_777_216
 CHAIN = 8
+FLAGS = 1 << 16
+"""Flags are below it. Two bits have a meaning today."""
+SURE_BINARY = 29
+"""Bytes of a frame with a binary header from which its lengths are checked against each other."""
 TRIES = 256
 
 _FRAME = struct.Struct(">iI").unpack_from
-_BINARY = struct.Struct(">hBhiii").unpack_from
 _I16, _I32 = (struct.Struct(code).unpack_from for code in (">h", ">i"))
 _LIKE = re.compile(rb'[\x00\x01]...(?:\x00...\{[\s"]|\x01\x00..)', re.DOTALL)
 
@@ -39,29 +42,36 @@ def accepts(head: bytes) -> bool:
     if kind == t.JSON:
         return size < 10 or (head[8] == 0x7B and head[9] in b'" \t\r\n')
     if size < 25:
-        return size < 11 or head[10] < 64
-    _, language, _, _, flag, remark = _BINARY(head, 8)
-    if language >= 64 or not 0 <= flag < 16 or not 0 <= remark <= length - 21:
+        return True
+    flag, remark = _I32(head, 17)[0], _I32(head, 21)[0]
+    if not 0 <= flag < FLAGS or not 0 <= remark <= length - 21:
         return False
     at = 25 + remark
     return bool(at + 4 > size or _I32(head, at)[0] == length - 21 - remark)
 
 
-def frame_at(data: bytes, at: int) -> tuple[Front, int] | None:
-    """The front and the end of the frame at `at`, when what is there of it is beyond doubt; the end may lie beyond the data."""
+def frame_at(data: bytes, at: int, cut: bool) -> tuple[Front, int] | None:
+    """The front and the end of the frame at `at`, when what is there of it is beyond doubt; the end may lie beyond the data. With `cut` a header of
+    which the code alone is there will do: packets may be cut by the capture."""
     if len(data) - at < 16 or not accepts(data[at:at + 40]):
         return None
     total = _FRAME(data, at)[0]
     found = front(data, at, len(data))
-    if found.code is None or found.flag is None or found.opaque is None or not 0 <= found.flag < 16:
-        return None
     stop = at + found.header
-    if stop <= len(data):
-        if found.kind == t.JSON:
-            if not data[at + 8:stop].rstrip().endswith(b"}"):
-                return None
-        elif not _tiles(data, at + 8, stop):
+    if found.code is None or (found.flag is not None and not 0 <= found.flag < FLAGS):
+        return None
+    if stop > len(data):
+        if found.kind == t.BINARY and len(data) - at < SURE_BINARY:
             return None
+        if not cut and (found.flag is None or found.opaque is None):
+            return None
+    elif found.flag is None or found.opaque is None:
+        return None
+    elif found.kind == t.JSON:
+        if not data[at + 8:stop].rstrip().endswith(b"}"):
+            return None
+    elif not _tiles(data, at + 8, stop):
+        return None
     return found, at + 4 + total
 
 
@@ -87,11 +97,11 @@ def _tiles(data: bytes, start: int, stop: int) -> bool:
 
 def frames(data: bytes, anywhere: bool) -> list[Front]:
     """The frames that follow each other from the start of `data`, or, `anywhere`, from the best place; up to CHAIN."""
-    best = _chain(data, 0)
+    best = _chain(data, 0, True)
     if best or not anywhere:
         return best
     for found in islice(_LIKE.finditer(data), TRIES):
-        run = _chain(data, found.start())
+        run = _chain(data, found.start(), False)
         if len(run) > len(best):
             best = run
             if len(best) > 1:
@@ -99,9 +109,9 @@ def frames(data: bytes, anywhere: bool) -> list[Front]:
     return best
 
 
-def _chain(data: bytes, at: int) -> list[Front]:
+def _chain(data: bytes, at: int, cut: bool) -> list[Front]:
     run: list[Front] = []
-    while len(run) < CHAIN and at < len(data) and (found := frame_at(data, at)) is not None:
+    while len(run) < CHAIN and at < len(data) and (found := frame_at(data, at, cut)) is not None:
         run.append(found[0])
         at = found[1]
     return run
@@ -114,8 +124,8 @@ def recognise(opening: Opening) -> Match | None:
     if not count:
         return None
     client = _client(runs, opening)
-    names = [t.operation_name(one.code) for one in runs[client] if one.code is not None and not (one.flag or 0) & t.RESPONSE]
-    known = any(one.code in t.operations() or (one.flag or 0) & t.RESPONSE for run in runs for one in run)
+    names = [t.operation_name(one.code) for one in runs[client] if not _answers(one)]
+    known = any(one.code in t.operations() or _answers(one) for run in runs for one in run)
     told = "JSON" if any(one.kind == t.JSON for run in runs for one in run) else "binary"
     why = f"{names[0]} in a {told} header" if names else f"{count} frames with {told} headers"
     if _answered(runs):
@@ -127,10 +137,15 @@ def recognise(opening: Opening) -> Match | None:
     return Match(80 if count > 1 else CLAIM, why, client)
 
 
+def _answers(one: Front) -> bool:
+    """Whether a frame is an answer; without its flag only SUCCESS, which no request has as its code, tells."""
+    return one.code == 0 if one.flag is None else bool(one.flag & t.RESPONSE)
+
+
 def _answered(runs: list[list[Front]]) -> bool:
     for side in (0, 1):
-        asked = {one.opaque for one in runs[side] if not (one.flag or 0) & t.RESPONSE}
-        if any((one.flag or 0) & t.RESPONSE and one.opaque in asked for one in runs[1 - side]):
+        asked = {one.opaque for one in runs[side] if not _answers(one) and one.opaque is not None}
+        if any(_answers(one) and one.opaque in asked for one in runs[1 - side]):
             return True
     return False
 
@@ -140,7 +155,7 @@ def _client(runs: list[list[Front]], opening: Opening) -> int:
     weight = [0, 0]
     for side in (0, 1):
         for one in runs[side]:
-            answer = (one.flag or 0) & t.RESPONSE
+            answer = _answers(one)
             if not answer and one.code in t.FROM_BROKER:
                 weight[1 - side] += 4
             elif not answer and one.code not in t.FROM_BOTH:

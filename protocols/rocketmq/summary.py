@@ -108,14 +108,20 @@ class Words:
             for one in _ALIASES.get(name, (name,)):
                 found = self.json.get(one)
                 if found is not None:
-                    return str(len(found)) if isinstance(found, (dict, list)) else str(found)
+                    return self._counted(found) if isinstance(found, (dict, list)) else str(found)
             if name in ("producers", "consumers"):
                 found = self.json.get(name[:-1] + "DataSet")
-                return str(len(found)) if isinstance(found, list) else ""
+                return self._counted(found) if isinstance(found, list) else ""
         return self.properties.get(name, "") if name.isupper() else ""
 
+    def _counted(self, items: dict[Any, Any] | list[Any]) -> str:
+        """How many there are; "" where there may be more than were captured."""
+        return str(len(items)) if self.message.complete else ""
+
     def count(self) -> str:
-        """How many things the body holds: the items of its first list or map, its lines, its inner messages."""
+        """How many things the body holds: the items of its first list or map, its lines, its inner messages. "" when it is cut off."""
+        if not self.message.complete:
+            return ""
         start, end = self.body, self.message.end
         if self.kind == "batch":
             return str(stored.inner_count(self.message.data, start, end))
@@ -126,11 +132,14 @@ class Words:
         return next((str(len(value)) for value in self.json.values() if isinstance(value, (dict, list))), "")
 
     def fill(self, template: str) -> str:
-        """A template with its fields; words with an empty field are left out."""
+        """A template with its fields; words with an empty field are left out, and the plain words behind them."""
         words = []
+        shown = True
         for word, names in _parsed(template):
             values = [self.word(name) for name in names]
-            if all(values) and not (word == "q{queueId}" and (values == ["-1"] or self.head.ext.get("liteTopic"))):
+            if names:
+                shown = all(values) and not (word == "q{queueId}" and (values == ["-1"] or bool(self.head.ext.get("liteTopic"))))
+            if shown:
                 for one, value in zip(names, values, strict=True):
                     word = word.replace(f"{{{one}}}", value, 1)
                 words.append(word)
@@ -148,7 +157,10 @@ class Words:
         ext = self.head.ext
         if self.asked == t.LITE_SUBSCRIPTION_CTL:
             return self._subscribed()
-        if self.kind.startswith("json"):
+        json = self.kind.startswith("json")
+        if not (self.message.complete if json else self.head.size is not None and self.body - self.message.start == self.head.size):
+            name = self._known_target()
+        elif json:
             name = next((value for one in _TARGETS if (value := self.word(one))), "")
         else:
             name = next((ext[one] for one in _TARGET_FIELDS if ext.get(one)), "")
@@ -158,6 +170,14 @@ class Words:
         if queue not in ("", "-1") and self.word("topic"):
             return (f"{name} q{queue}",), name
         return ((name,) if name else ()), name
+
+    def _known_target(self) -> str:
+        """What a request works on that is cut off: no other name stands for the one that its operation has, and that may be missing."""
+        operation = t.operations().get(self.asked)
+        found = t.header_classes().get(operation.request_header) if operation else None
+        names = {one.name for one in found.members} if found else set()
+        names |= t.body_classes().get(self.kind.removeprefix("json:"), {}).keys()
+        return next((self.word(one) for one in _TARGETS if names.intersection(_ALIASES.get(one, (one,)))), "")
 
     def _subscribed(self) -> tuple[tuple[str, ...], str]:
         """The lite topics of a LITE_SUBSCRIPTION_CTL, which says all in its body."""
@@ -316,7 +336,7 @@ def _response_line(said: Words, request: Words | None, outcome: t.Outcome) -> st
         if operation and found.code == 0:
             parts.append(said.fill(operation.answers)[:SHOWN])
     if request is None:
-        parts.append("(its request is cut off)" if _unnumbered(said.message) else "(request not captured)")
+        parts.append("(which request is not captured)" if _unnumbered(said.message) else "(request not captured)")
     if not said.message.complete:
         parts.append("cut off")
     return printable(" ".join(part for part in [*parts, f" #{found.opaque}" if found.opaque is not None else ""] if part))
@@ -329,12 +349,12 @@ def _unnumbered(message: MessageBytes) -> bool:
 
 
 def _carried(said: Words) -> str:
-    """How many messages came, and their offsets."""
+    """How many messages came, and their offsets; "at least" where more may have come than were captured, or are looked at."""
     offsets = [(one.queue_id, one.queue_offset) for one in said.outlines()]
     if not offsets:
         return ""
-    noun = "message" if len(offsets) == 1 else "messages"
+    noun = ("at least " if not said.message.complete or len(offsets) == MESSAGES else "") + f"{len(offsets)} message{'' if len(offsets) == 1 else 's'}"
     if len({queue for queue, _ in offsets}) > 1:
-        return f"{len(offsets)} {noun}"
+        return noun
     first, last = offsets[0][1], offsets[-1][1]
-    return f"{len(offsets)} {noun}, off={first}" + (f"..{last}" if last != first else "")
+    return f"{noun}, off={first}" + (f"..{last}" if last != first else "")
