@@ -154,7 +154,7 @@ class Capture:
         i = self._checked(index)
         c = self.index.columns
         if int(c.kind[i]) == PacketKind.OTHER:
-            return Row(i + 1, int(c.ts[i]), None, "", "", "", "", int(c.wire[i]), "", pending=True)
+            return Row(i + 1, c.time(i), None, "", "", "", "", int(c.wire[i]), "", pending=True)
         return rows.transport_row(self.index, i, None)._replace(pending=True)
 
     def packet(self, index: int, ready_only: bool = False) -> Packet:
@@ -325,7 +325,7 @@ class Capture:
     def _dissected_row(self, i: int, state: StreamState | None) -> Row:
         below = self._lower(i, state)
         c = self.index.columns
-        row = rows.lower_row(below, i, int(c.ts[i]), int(c.wire[i]))
+        row = rows.lower_row(below, i, c.time(i), int(c.wire[i]))
         if int(c.sd[i]) < 0:
             return row
         source, destination = ends(self.index, int(c.kind[i]), int(c.sd[i]))

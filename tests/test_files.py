@@ -12,6 +12,7 @@ from capture_bytes import Got, Sent, block, enhanced, interface, old, options, p
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from captures.file.clock import NO_TIME
 from captures.file.errors import CaptureError
 from captures.file.interface import Interface
 from captures.file.opening import open_source
@@ -55,7 +56,8 @@ def test_a_pcap_file_of_any_kind_gives_the_packets_written(
 
 
 def test_bits_above_the_link_type_are_not_part_of_it(write: Write) -> None:
-    assert read(write(pcap(PACKETS, link=0x14000001)))[1].interfaces[0].link == 1
+    assert read(write(pcap(PACKETS, link=0x24000001)))[1].interfaces == [Interface(1, 65_535, fcs=4)]
+    assert read(write(pcap(PACKETS, link=0x20030001)))[1].interfaces == [Interface(1, 65_535)]
 
 
 def test_a_pcap_file_of_an_unknown_version_is_refused(write: Write) -> None:
@@ -73,13 +75,13 @@ def test_a_capture_without_packets_is_a_capture(write: Write, data: bytes) -> No
 def test_all_three_packet_blocks_are_read(write: Write, order: str) -> None:
     data = section(order) + interface(order, link=101) + enhanced(PACKETS[0], order) + simple(Sent(0, b"simple", 6), order) + old(PACKETS[2], order)
     found, source = read(write(data))
-    assert found == [*expected(PACKETS[:1]), Got(0, b"simple", 6, 0), *expected(PACKETS[2:])]
-    assert (source.interfaces, source.problems) == ([Interface(101, numbered=True)], [])
+    assert found == [*expected(PACKETS[:1]), Got(NO_TIME, b"simple", 6, 0), *expected(PACKETS[2:])]
+    assert (source.interfaces, source.problems) == ([Interface(101, numbered=True, section=1)], [])
 
 
 def test_a_simple_packet_ends_at_the_snap_length(write: Write) -> None:
     found, _ = read(write(section() + interface(snaplen=6) + simple(Sent(0, b"sixbyt", 1000))))
-    assert found == [Got(0, b"sixbyt", 1000, 0)]
+    assert found == [Got(NO_TIME, b"sixbyt", 1000, 0)]
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -99,15 +101,29 @@ def test_a_simple_packet_ends_at_the_snap_length(write: Write) -> None:
         (0x80 | 70, 0, 2**64 - 1, 15_624_999),          # 2**64 of 2**70 parts are 1/64 s
         (6, 3600, SECOND * 10**6, (SECOND + 3600) * 10**9),
         (6, -3600, SECOND * 10**6, (SECOND - 3600) * 10**9),
-        (6, 0, 2**64 - 1, 2**63 - 1),                   # beyond what 64 bits of nanoseconds hold
-        (9, 2**63 - 1, 5, 2**63 - 1),
+        (6, -10, 1000, -9_999_000_000),                 # before 1970
+        (6, 9_223_372_035, 1000, 9_223_372_035_001_000_000),
+        (9, 0, 2**63 - 1, 2**63 - 1),                   # the last nanosecond that 64 bits hold, in the year 2262
+        (0x80, -2**33, 5, (5 - 2**33) * 10**9),         # the year 1697
+        (12, -1, 999_999_999_999, -1),                  # picoseconds: the finer fraction is cut off
     ],
 )
 def test_times_follow_the_interfaces_resolution_and_offset(write: Write, order: str, resolution: int, offset: int, ticks: int, nanoseconds: int) -> None:
     items = [(9, bytes([resolution])), (14, pack(order + "q", offset))]
     found, source = read(write(section(order) + interface(order, items=items) + enhanced(Sent(ticks, b"x"), order)))
-    assert abs(found[0].time - nanoseconds) <= (1000 if nanoseconds > 2**62 else 0)
+    assert found[0].time == nanoseconds
     assert source.problems == []
+
+
+@pytest.mark.parametrize(
+    ("resolution", "offset", "ticks"), [(6, 0, 2**64 - 1), (9, 0, 2**63), (9, 2**63 - 1, 5), (6, -(2**63), 5), (0, -(2**34), 5), (0x80, 2**34, 5)]
+)
+def test_a_time_that_64_bits_cannot_hold_is_none_and_told(write: Write, resolution: int, offset: int, ticks: int) -> None:
+    late = [(9, bytes([resolution])), (14, pack("<q", offset))]
+    far = [enhanced(Sent(ticks, data, interface=1)) for data in (b"x", b"y")]
+    found, source = read(write(section() + interface() + interface(items=late) + enhanced(PACKETS[0]) + b"".join(far)))
+    assert [got.time for got in found] == [PACKETS[0].time * 1000, NO_TIME, NO_TIME]
+    assert source.problems == ["times before 1678 or after 2261 in 2 packets, the first of them 2: they are shown without a time"]
 
 
 def test_interfaces_of_several_sections_and_byte_orders_are_counted_on(write: Write) -> None:
@@ -122,8 +138,9 @@ def test_interfaces_of_several_sections_and_byte_orders_are_counted_on(write: Wr
     assert found == [
         Got(5, b"a", 1, 1), Got(6000, b"b", 1, 0), Got(7, b"c", 1, 1), Got(8_000_000, b"d", 1, 2), Got(9000, b"e", 1, 3), Got(10, b"f", 1, 5),
     ]
-    eth, other = Interface(1, 96, "eth0", True), Interface(113, 0, "any\\x1b[2J", True)
-    assert source.interfaces == [eth, other, Interface(101, numbered=True), Interface(1, numbered=True), eth, other]
+    eth, other = Interface(1, 96, "eth0", True, 1, 0), Interface(113, 0, "any\\x1b[2J", True, 1, 1)
+    again = [eth._replace(section=4), other._replace(section=4)]
+    assert source.interfaces == [eth, other, Interface(101, numbered=True, section=2), Interface(1, numbered=True, section=3), *again]
     assert source.problems == []
 
 
@@ -143,10 +160,10 @@ def test_comments_are_kept(write: Write, order: str) -> None:
         old(PACKETS[2], order, [(1, b"old")]),
     ))
     _, source = read(write(data))
-    assert dict(source.comments) == {1: "look\nhere \\x1b[31m\nда", 3: "old"}
+    assert dict(source.comments) == {1: ("look\nhere \\x1b[31m", "да"), 3: ("old",)}
     assert 1 in source.comments and 2 not in source.comments
-    assert source.comments.get(0, "") == ""
-    assert source.file_comments == ["about the file"]
+    assert source.comments.get(0) is None
+    assert source.metadata.comments == ["about the file"]
 
 
 def test_an_option_that_overruns_its_block_gives_no_comment(write: Write) -> None:
@@ -158,7 +175,10 @@ def test_an_option_that_overruns_its_block_gives_no_comment(write: Write) -> Non
 def test_other_blocks_are_passed_over(write: Write) -> None:
     others = [block(kind, b"whatever it holds") for kind in (4, 5, 9, 10, 11, 0xBAD, 0x40000BAD, 0x80000001)]
     found, source = read(write(section() + others[0] + interface() + b"".join(other + enhanced(PACKETS[0]) for other in others)))
-    assert (found, source.problems) == (expected(PACKETS[:1]) * len(others), [])
+    assert found == expected(PACKETS[:1]) * len(others)
+    assert [problem.split(":")[0] for problem in source.problems] == [
+        "1 systemd journal block without a packet, the first before packet 3", "2 custom blocks without a packet, the first before packet 6"
+    ]
 
 
 def test_a_block_length_that_leaves_out_the_padding_is_understood(write: Write) -> None:

@@ -54,7 +54,7 @@ def test_a_compressed_capture_gives_the_packets_of_the_plain_one(write: Write, k
 @pytest.mark.parametrize("kind", KINDS)
 def test_pcapng_may_be_compressed_too(write: Write, kind: str) -> None:
     found, source = read(write(PACK[kind](section(">") + interface(">") + enhanced(Sent(5, b"x"), ">", [(1, b"note")]))))
-    assert ([got.data for got in found], source.format, dict(source.comments)) == ([b"x"], f"pcapng ({kind})", {0: "note"})
+    assert ([got.data for got in found], source.format, dict(source.comments)) == ([b"x"], f"pcapng ({kind})", {0: ("note",)})
 
 
 @pytest.mark.parametrize("kind", KINDS)

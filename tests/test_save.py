@@ -40,8 +40,8 @@ def test_pcapng_keeps_interfaces_comments_and_lengths(tmp_path: Path) -> None:
     again = Capture(tmp_path / "out.pcapng")
     again.read_index()
     assert again.interfaces == capture.interfaces
-    assert again.source.file_comments == ["whole file"]
-    assert dict(again.source.comments) == {0: "first", 1: "a\ngrößer"}
+    assert again.source.metadata.comments == ["whole file"]
+    assert dict(again.source.comments) == {0: ("first",), 1: ("a", "größer")}
     assert [again.packet(i).views[0].data for i in range(len(again))] == [FRAME, FRAME]
     assert again.columns.wire[:2].tolist() == [90, 60]
     assert again.columns.ts[:2].tolist() == [1_000_001_000, 3_000_000_000]

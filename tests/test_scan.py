@@ -179,7 +179,7 @@ def test_comments_keep_their_packets_across_windows(write: Write, monkeypatch: p
         monkeypatch.setattr(f"{module}.WINDOW", 1 << 20)
     body = b"".join(enhanced(packet, items=[(1, b"no %d" % n)] if n % 1000 == 999 else ()) for n, packet in enumerate(traffic()))
     _, source = read(write(section() + interface() + body))
-    assert dict(source.comments) == {n: f"no {n}" for n in range(999, 7000, 1000)}
+    assert dict(source.comments) == {n: (f"no {n}",) for n in range(999, 7000, 1000)}
 
 
 def test_chunks_are_small_and_the_first_comes_at_once(write: Write) -> None:

@@ -22,7 +22,8 @@ MICROSECONDS = 0xA1B2C3D4
 NANOSECONDS = 0xA1B23C4D
 MODIFIED = 0xA1B2CD34
 FILE_HEADER = 24
-LINK_TYPE = 0x03FFFFFF          # the upper bits tell of a frame check sequence
+LINK_TYPE = 0xFFFF              # above it lie ten reserved bits, the bit that says that a frame check sequence is there, and four for its 16-bit words
+FCS_THERE, FCS_SHIFT = 0x04000000, 28
 USUAL = 262_144                 # no usual packet is longer: the evidence for a guessed start
 APART = 1 << 17                 # seconds between neighbours, likewise
 HALVES = 4                      # values of the upper half of the seconds that are searched for: three days on
@@ -113,7 +114,11 @@ class PcapSource(Source):
         self.variant = found
         self.format = f"{found.title} ({kind})" if kind else found.title
         _, _, snaplen, link = reader(found.order, "iIII").unpack_from(data.buffer, 8)
-        self.interfaces.append(Interface(link & LINK_TYPE, snaplen))
+        fcs = (link >> FCS_SHIFT) * 2 if link & FCS_THERE else None
+        self.interfaces.append(Interface(link & LINK_TYPE, snaplen, fcs=fcs))
+
+    def record_start(self, packet: int, start: int) -> int:
+        return start - self.variant.header
 
     def _windows(self) -> Iterator[Records]:
         kind, chain = self.variant, PcapChain(self.buffer, self.variant)
@@ -144,7 +149,7 @@ class PcapSource(Source):
     def _damage(self, packets: int, start: int, size: int, there: int) -> None:
         number, record = self.count + packets, size + self.variant.header
         if size > LARGEST_RECORD:
-            self._note(f"damaged at packet {number:,}: a packet of {size:,} bytes at byte {start:,}; reading stopped there")
+            self.note(f"damaged at packet {number:,}: a packet of {size:,} bytes at byte {start:,}; reading stopped there")
         else:
             self._cut_off(number, "a record", record, start, there - start)
 

@@ -108,7 +108,7 @@ def _handshake(capture: Capture, stream: int) -> list[int]:
 
 def _pcapng(capture: Capture, packets: Sequence[int]) -> Iterator[bytes]:
     source, columns = capture.source, capture.columns
-    options = b"".join(_option(COMMENT, comment.encode("utf-8", "replace")) for comment in source.file_comments)
+    options = b"".join(_option(COMMENT, comment.encode("utf-8", "replace")) for comment in source.metadata.comments)
     yield _block(0x0A0D0D0A, pack("<IHHq", 0x1A2B3C4D, 1, 0, -1), options)
     for interface in source.interfaces:
         options = _option(INTERFACE_NAME, interface.name.encode("utf-8", "replace")) if interface.name else b""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from mmap import mmap
 
@@ -34,7 +35,7 @@ class Records:
     """A run of consecutive packets in file order, at most 65,536 of them; all arrays are of one length."""
 
     off: NDArray[np.uint64]     # where the packet's first byte lies in the buffer
-    ts: NDArray[np.int64]       # nanoseconds since 1970 UTC; 0 where the file has none (Simple Packet Block)
+    ts: NDArray[np.int64]       # nanoseconds since 1970 UTC; `clock.NO_TIME` where the file has none
     cap: NDArray[np.uint32]     # bytes captured
     wire: NDArray[np.uint32]    # bytes on the wire
     iface: NDArray[np.uint16]   # index in the source's interfaces
@@ -45,6 +46,13 @@ class Records:
             Records(self.off[i : i + CHUNK], self.ts[i : i + CHUNK], self.cap[i : i + CHUNK], self.wire[i : i + CHUNK], self.iface[i : i + CHUNK])
             for i in range(0, len(self.off), CHUNK)
         ]
+
+
+def joined(runs: list[Records]) -> Records:
+    """Runs behind one another as one, which may be longer than 65,536 packets."""
+    if len(runs) == 1:
+        return runs[0]
+    return Records(*(np.concatenate([getattr(one, name) for one in runs]) for name in Records.__slots__))
 
 
 def rows(buffer: mmap, off: NDArray[np.int64], layout: np.dtype[np.void]) -> NDArray[np.void]:
@@ -166,6 +174,7 @@ class Chain(ABC):
         return -1
 
 
+@cache
 def reader(order: str, form: str) -> struct.Struct:
     """A struct for numbers in byte order "<" or ">"."""
     return struct.Struct(order + form)

@@ -10,9 +10,11 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.file.clock import NO_TIME
+
 LAYOUT = {
     "off": "u8",    # where the packet's first byte lies in the capture's buffer
-    "ts": "i8",     # nanoseconds since 1970 UTC
+    "ts": "i8",     # nanoseconds since 1970 UTC; NO_TIME where the packet has no time
     "cap": "u4",    # bytes captured
     "wire": "u4",   # bytes on the wire
     "iface": "u2",  # index in the capture's list of interfaces
@@ -28,6 +30,7 @@ LAYOUT = {
     "plain": "u1",  # 1: Ethernet, IPv4 without options and without fragments, TCP or UDP, captured so far; 0: anything
     "sd": "i4",     # stream * 2 + direction, numbered apart for TCP and UDP; direction 0 is that of the stream's first packet; -1: no stream
 }
+PIECE = 65_536
 PACKET_BYTES = sum(np.dtype(kind).itemsize for kind in LAYOUT.values())
 
 
@@ -62,7 +65,55 @@ class Columns:
     def __init__(self, room: int = 1024) -> None:
         self.count = 0
         self.room = 0
+        self._first_time: int | None = None
+        self._untimed = 0       # packets before this one are known to have no time
         self.grow(room)
+
+    # times
+
+    def time(self, packet: int) -> int | None:
+        """The packet's time; None where it has none."""
+        time = int(self.ts[packet])
+        return None if time == NO_TIME else time
+
+    @property
+    def first_time(self) -> int | None:
+        """The time of the first packet that has one, from which relative times count."""
+        if self._first_time is None:
+            self._first_time = self._next_time(range(self._untimed, self.count, PIECE))
+        return self._first_time
+
+    def time_before(self, packet: int) -> int | None:
+        """The time of the last packet before this one that has one."""
+        for high in range(packet, 0, -PIECE):
+            low = max(0, high - PIECE)
+            if (time := int(self.ts[high - 1])) != NO_TIME:
+                return time
+            timed = np.flatnonzero(self.ts[low:high] != NO_TIME)
+            if len(timed):
+                return int(self.ts[low + timed[-1]])
+        return None
+
+    def since_first(self, packet: int) -> int | None:
+        """Nanoseconds since the first packet that has a time; None where the packet has none."""
+        time = self.time(packet)
+        return None if time is None else time - (self.first_time or 0)
+
+    def since_previous(self, packet: int) -> int | None:
+        """Nanoseconds since the last packet before that has a time, 0 without such a packet; None where the packet has none."""
+        time = self.time(packet)
+        if time is None:
+            return None
+        before = self.time_before(packet)
+        return 0 if before is None else time - before
+
+    def _next_time(self, pieces: range) -> int | None:
+        for low in pieces:
+            timed = np.flatnonzero(self.ts[low : min(low + PIECE, self.count)] != NO_TIME)
+            if len(timed):
+                return int(self.ts[low + timed[0]])
+            self._untimed = low
+        return None
 
     def grow(self, room: int) -> None:
         """Make every array at least `room` long, keeping the valid entries."""

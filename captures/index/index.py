@@ -6,9 +6,11 @@ so another thread may read everything below that count at any time. numpy is cal
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,20 +42,35 @@ class Index:
         self.inner_streams: dict[int, tuple[str, int]] = {}
         """The stream of the TCP or UDP header that an ICMP error quotes, by the error's packet."""
         self.complete = False
+        self._links = np.zeros(0, np.int64)
         self._headers = Headers(source.buffer, addresses)
         self._defragmenter = Defragmenter()
         self._groups: dict[str, tuple[Array, Array]] = {}
         self._grouping = threading.Lock()
 
     def run(self, stop: threading.Event | None = None) -> None:
-        """Index to the end, or until `stop` is set."""
+        """Index to the end, or until `stop` is set. A mistake of the program's own ends it, too, and is told as a problem of the capture: what was read before
+        is there, and no thread ends without a word."""
         try:
             for records in self.source.chunks():
                 self._add(records)
                 if stop is not None and stop.is_set():
                     break
+        except Exception as fault:
+            where = traceback.extract_tb(fault.__traceback__)[-1]
+            self.source.note(
+                f"reading stopped behind packet {self.columns.count:,} by a mistake of the program: {type(fault).__name__}: {fault} "
+                f"({Path(where.filename).name}:{where.lineno})"
+            )
         finally:
             self.complete = True
+
+    def links(self) -> NDArray[np.int64]:
+        """The link type of each interface."""
+        more = self.source.interfaces[len(self._links) :]
+        if more:
+            self._links = np.append(self._links, np.array([one.link for one in more], np.int64))
+        return self._links
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -116,8 +133,7 @@ class Index:
         start, end = columns.count, columns.count + count
         if end > columns.room:
             columns.grow(self._room(end))
-        links = np.array([one.link for one in self.source.interfaces], np.int64)
-        chunk = self._headers.fill(columns, records, links)
+        chunk = self._headers.fill(columns, records, self.links())
         if chunk.pieces:
             wholes = [whole for piece in sorted(chunk.pieces, key=lambda one: one.row) if (whole := self._defragmenter.add(piece, start + piece.row))]
             self._put_together(wholes, chunk)

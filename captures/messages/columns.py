@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.file.clock import NO_TIME
 from captures.messages.conversation import Conversation
 from captures.messages.messages import Messages
 from captures.messages.queueing import waits
@@ -113,8 +114,8 @@ def _everywhere(value: Array) -> tuple[Array, Array]:
 
 def _time(chosen: Chosen) -> tuple[Array, Array]:
     messages, ts = chosen.messages, chosen.conversation.index.columns.ts
-    answered, asked = ts[messages.first_packet[chosen.response]], ts[messages.packet[chosen.request]]
-    return (answered.astype(np.int64) - asked.astype(np.int64)) / 1e9, chosen.paired
+    asked, answered = ts[messages.packet[chosen.request]], ts[messages.first_packet[chosen.response]]
+    return (answered - asked) / 1e9, chosen.paired & (asked != NO_TIME) & (answered != NO_TIME)
 
 
 def _queued(chosen: Chosen) -> tuple[Array, Array]:

@@ -334,13 +334,13 @@ class Conversation:
         return self.decoder.fast.not_verbatim_if(self.messages.heads if self.messages is not None else None, self.find_facts)
 
     def rrt(self, pdu: MessageRow) -> int | None:
-        """Nanoseconds from the packet with the request's last byte to the packet with the (first) response's first byte; None without a pair.
+        """Nanoseconds from the packet with the request's last byte to the packet with the (first) response's first byte; None without a pair or times.
         Negative where the answer began before the request was complete, or capture order is skewed."""
         if pdu.peer is None:
             return None
         request, response = (pdu, pdu.peer) if pdu.kind is not Kind.RESPONSE else (pdu.peer, pdu)
-        ts = self.index.columns.ts
-        return int(ts[response.first_packet]) - int(ts[request.packet])
+        begin, end = self.index.columns.time(request.packet), self.index.columns.time(response.first_packet)
+        return None if begin is None or end is None else end - begin
 
     # words
 

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.file.clock import NO_TIME
 from captures.messages.conversation import Conversation
 from captures.messages.messages import MessageRow
 from protocols.kinds import RESPONSE
@@ -23,7 +24,8 @@ def waits(conversation: Conversation) -> tuple[NDArray[np.int64], NDArray[np.boo
 
     The wait, in nanoseconds, lasts from the request's last byte to the last byte of the response before its own; it is 0 where that response came before the
     request. A client asks A at 0 ms and B at 1 ms; the response to A ends at 5 ms, that to B at 6 ms: A waited 0 ms, B 4 ms (from 1 to 5). It cannot be told
-    for a message without a peer, nor where the response before belongs to a later request: then requests do not wait for one another."""
+    for a message without a peer, nor where the response before belongs to a later request: then requests do not wait for one another;
+    nor where one of these packets has no time."""
     found = KNOWN.get(conversation)
     if found is None:
         found = KNOWN[conversation] = _made(conversation)
@@ -42,9 +44,10 @@ def _made(conversation: Conversation) -> tuple[NDArray[np.int64], NDArray[np.boo
         before[rows[1:]] = rows[:-1]
     paired = answer & (peer >= 0)
     behind = paired & (before > peer)       # an answer came between the request and its own
+    untimed = (time == NO_TIME) | (time[peer] == NO_TIME) | behind & (time[before] == NO_TIME)
     overtaken = behind & ((peer[before] < 0) | (peer[before] >= peer))
     wait = np.where(behind, np.maximum(time[before] - time[peer], 0), 0)
-    told = paired & ~overtaken
+    told = paired & ~overtaken & ~untimed
     asked = np.flatnonzero(~answer & (peer >= 0))
     wait[asked], told[asked] = wait[peer[asked]], told[peer[asked]]
     return wait, told

@@ -20,7 +20,7 @@ from captures.output.text import relative_time
 from captures.packet import expert
 from captures.packet.model import Row
 from captures.values.field_names import FieldName, Names
-from captures.values.index_columns import FRAME
+from captures.values.index_columns import FRAME, TIMES
 from captures.values.known_names import COLUMNS
 from captures.values.store import Store
 from protocols.engine.fields import COMMON, Field, calendar_time, generated, plain, seconds, walk
@@ -149,7 +149,7 @@ def _cells(capture: Capture, names: Sequence[str]) -> Cells:
     layers, closed = _layers(capture, deep), _closed(deep)
 
     def cells(i: int) -> dict[str, list[str]]:
-        found = {name: [write(i)] for name, write in direct.items()}
+        found = {name: [value] if (value := write(i)) else [] for name, write in direct.items()}
         if rows or noted:
             row = capture.row(i)
             for name in noted:
@@ -188,11 +188,12 @@ def _closed(names: AbstractSet[str]) -> AbstractSet[str]:
 
 
 def _column(row: Row, column: str, columns: Columns) -> str:
-    return relative_time(row.time - int(columns.ts[0])) if column == "time" else str(getattr(row, column))
+    return relative_time(columns.since_first(row.number - 1)) if column == "time" else str(getattr(row, column))
 
 
 def _of_index(columns: Columns, name: str) -> Callable[[int], str]:
-    """The function that writes a field which the index knows without looking at the packet; the numbers are those that filters compare."""
+    """The function that writes a field which the index knows without looking at the packet, "" where the packet has none; the numbers are those that
+    filters compare."""
     show = WRITERS.get({spec.name: spec.type for spec in (*frame.SPECS, expert.MARKED, expert.IGNORED)}[name], str)
     known = FRAME[name](columns, slice(0, columns.count))
 
@@ -200,7 +201,7 @@ def _of_index(columns: Columns, name: str) -> Callable[[int], str]:
         nonlocal known
         if i >= len(known):     # the capture has grown
             known = FRAME[name](columns, slice(0, columns.count))
-        return show(int(known[i]))
+        return "" if name in TIMES and columns.time(i) is None else show(int(known[i]))
     return cell
 
 

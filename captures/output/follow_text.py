@@ -38,7 +38,7 @@ def follow_text(follow: Follow, mode: Mode) -> Iterator[str]:
     stream = ",".join(str(part) for part in follow.stream if part != "")
     yield f"{RULE}\nFollow: {stream},{mode}\nProtocol: {follow.protocol}\n"
     yield f"Client: {follow.client}\nServer: {follow.server}\n{RULE}\n"
-    begin = follow.turns[0].time if follow.turns else 0
+    begin = next((turn.time for turn in follow.turns if turn.time is not None), 0)
     offsets = {True: 0, False: 0}
     for turn in follow.turns:
         indent = "" if turn.from_client else "\t"
@@ -55,7 +55,8 @@ def _line(turn: Turn, begin: int, indent: str) -> str:
     arrow = "→" if turn.from_client else "←"
     words = turn.info if turn.kind != "data" else f"{turn.length:,} bytes"
     kind = f"[{turn.kind}] " if turn.kind in ("gap", "hole") else ""
-    return f"{indent}{arrow} {relative_time(turn.time - begin)} packet {turn.packet + 1}: {kind}{words}\n"
+    time = "" if turn.time is None else relative_time(turn.time - begin) + " "
+    return f"{indent}{arrow} {time}packet {turn.packet + 1}: {kind}{words}\n"
 
 
 def _text(data: bytes, indent: str) -> Iterator[str]:

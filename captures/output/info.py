@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from captures.file.clock import NO_TIME
+from captures.file.interface import Interface, Statistics
 from captures.file.opening import Source, open_source
 from captures.index.index import Index
 from protocols.engine.fields import absolute_time, seconds
@@ -24,6 +26,10 @@ LINKS = {
     276: "Linux cooked-mode capture v2",
 }
 """Link type (DLT) -> Wireshark's words for it (tcpdump.org, Link-layer header types)."""
+
+
+ABOUT = ("Capture hardware", "Capture oper-sys", "Capture application")
+COUNTS = ("Packets received", "Packets dropped by the interface", "Packets accepted by the filter", "Packets dropped by the system", "Packets delivered")
 
 
 def open_index(path: Path) -> Index:
@@ -43,26 +49,56 @@ def info_lines(path: Path, index: Index) -> Iterator[str]:
     yield _line("File size", f"{path.stat().st_size} bytes")
     data = int(c.wire[:count].sum(dtype=np.uint64))
     yield _line("Data size", f"{data} bytes")
-    ts = c.ts[:count]
-    timed = bool(ts.all())    # pcapng's simple packets have no time
-    if count and timed:
-        yield from _times(ts, data)
+    timed = c.ts[:count] != NO_TIME
+    ts = c.ts[:count][timed]
+    if len(ts):
+        yield from _times(ts, data if len(ts) == count else int(c.wire[:count][timed].sum(dtype=np.uint64)))
     yield _line("Average packet size", f"{data / count if count else 0:.2f} bytes")
-    yield _line("Strict time order", bool((ts[1:] >= ts[:-1]).all()) if timed else "Unknown")
+    yield _line("Strict time order", False if (ts[1:] < ts[:-1]).any() else True if len(ts) == count else "Unknown")
+    if len(ts) < count:
+        yield _line("Packets without a time", count - len(ts))
     yield _line("Number of streams", f"{len(index.tcp)} TCP, {len(index.udp)} UDP")
-    for comment in source.file_comments:
-        yield _line("Capture comment", comment)
-    if len(source.comments):
-        yield _line("Packet comments", len(source.comments))
+    yield from _recorded(source)
     yield f"Number of interfaces in file: {len(source.interfaces)}\n"
     packets = np.bincount(c.iface[:count], minlength=len(source.interfaces)).tolist()
     for number, (interface, seen) in enumerate(zip(source.interfaces, packets, strict=False)):
         yield f"Interface #{number} info:\n"
-        if interface.name:
-            yield _inner("Name", interface.name)
-        yield _inner("Encapsulation", _link(interface.link))
-        yield _inner("Capture length", interface.snaplen or "unlimited")
-        yield _inner("Number of packets", seen)
+        yield from _interface(interface, source.metadata.statistics.get(number), seen)
+
+
+def _recorded(source: Source) -> Iterator[str]:
+    """What the file says of how it was recorded, and what it holds beside packets."""
+    told = source.metadata
+    for about in told.about:
+        yield from (_line(label, value) for label, value in zip(ABOUT, about, strict=True) if value)
+    for comment in told.comments:
+        yield _line("Capture comment", comment)
+    if len(source.comments):
+        yield _line("Packet comments", len(source.comments))
+    if told.dropped is not None:
+        yield _line("Packets dropped", told.dropped)
+    for width, title in ((4, "IPv4"), (16, "IPv6")):
+        names = sum(len(address) == width for address in told.names)
+        if names:
+            yield _line(f"Number of resolved {title} addresses in file", names)
+    if told.secrets:
+        yield _line("Number of decryption secrets in file", told.secrets)
+    if told.processes:
+        yield _line("Number of processes in file", len(told.processes))
+    if told.sections > 1:
+        yield _line("Number of sections in file", told.sections)
+
+
+def _interface(one: Interface, counted: Statistics | None, seen: int) -> Iterator[str]:
+    words = [("Name", one.name), ("Description", one.description)]
+    words += [("Encapsulation", _link(one.link)), ("Capture length", str(one.snaplen or "unlimited")), ("Filter string", one.filter)]
+    words += [("Operating system", one.system), ("Hardware", one.hardware)]
+    words += [("FCS length", "" if one.fcs is None else f"{one.fcs} bytes")]
+    yield from (_inner(label, value) for label, value in words if value)
+    yield _inner("Number of packets", seen)
+    for label, count in zip(COUNTS, counted or (), strict=False):
+        if count is not None:
+            yield _inner(label, count)
 
 
 def _encapsulation(index: Index, source: Source) -> Iterator[str]:

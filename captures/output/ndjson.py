@@ -49,8 +49,9 @@ def packet_json(packet: Packet, heads: Heads, with_bytes: bool = False) -> str:
     views = ",".join(
         f'{{"name":{quoted(view.name)},"length":{len(view.data)}' + (f',"bytes":"{bytes(view.data).hex()}"}}' if with_bytes else "}") for view in packet.views
     )
+    time = "null" if row.time is None else f'"{seconds(row.time)}"'
     out = [
-        f'{{"number":{row.number},"time":"{seconds(row.time)}","source":{quoted(row.source)},"destination":{quoted(row.destination)},'
+        f'{{"number":{row.number},"time":{time},"source":{quoted(row.source)},"destination":{quoted(row.destination)},'
         f'"protocol":{quoted(row.protocol)},"length":{row.length},"info":{quoted(row.info)},"views":[{views}],"layers":'
     ]
     _nodes(packet.layers, out, heads)

@@ -23,7 +23,7 @@ def text(capture: Capture, chosen: Iterable[int], tree: bool = False, dump: bool
     first: int | None = None
     for i in chosen:
         if first is None:
-            first = capture.row(0).time
+            first = capture.columns.first_time or 0
         if not tree and not dump:
             yield row_line(capture.row(i), first) + "\n"
             continue
@@ -38,14 +38,14 @@ def text(capture: Capture, chosen: Iterable[int], tree: bool = False, dump: bool
 
 
 def row_line(row: Row, first: int) -> str:
-    """A line of the packet list in tshark's columns; `first` is the capture's first time, nanoseconds."""
-    time = relative_time(row.time - first)
+    """A line of the packet list in tshark's columns; `first` is the capture's first time, nanoseconds. The time of a packet without one is blank."""
+    time = relative_time(None if row.time is None else row.time - first)
     return f"{row.number:5} {time:>10} {row.source:>12} → {row.destination:<12} {row.protocol} {row.length} {row.info}"
 
 
-def relative_time(nanoseconds: int) -> str:
-    """Seconds with six decimals, nine where the time is not whole microseconds."""
-    return seconds(nanoseconds, 9 if nanoseconds % 1000 else 6)
+def relative_time(nanoseconds: int | None) -> str:
+    """Seconds with six decimals, nine where the time is not whole microseconds; "" for no time."""
+    return "" if nanoseconds is None else seconds(nanoseconds, 9 if nanoseconds % 1000 else 6)
 
 
 def tree_lines(fields: Sequence[Field]) -> Iterator[str]:

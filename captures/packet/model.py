@@ -21,11 +21,12 @@ class Stream(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of the packet list. Times in nanoseconds; `rrt` is None where there is no pair. `mark` is ┬ on a request that has
-    its response, ┴ on a response, "" elsewhere. `severity` is "error", "warning", "note" or "". `pending`: the application layer is not read yet."""
+    """One line of the packet list. Times in nanoseconds, `time` None where the file gives none; `rrt` is None where there is no pair.
+    `mark` is ┬ on a request that has its response, ┴ on a response, "" elsewhere.
+    `severity` is "error", "warning", "note" or "". `pending`: the application layer is not read yet."""
 
     number: int
-    time: int
+    time: int | None
     rrt: int | None
     mark: str
     source: str

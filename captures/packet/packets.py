@@ -21,11 +21,12 @@ LAYERS: dict[str, Spec] = {}
 def lower(index: Index, i: int, tcp: TcpFacts | None) -> Lower:
     """The layers below the application."""
     c = index.columns
-    time, sd = int(c.ts[i]), int(c.sd[i])
-    where = index.source.interfaces[int(c.iface[i])]
+    source, sd, start, number = index.source, int(c.sd[i]), int(c.off[i]), int(c.iface[i])
+    where, options = source.interfaces[number], source.packet_options(i, start, int(c.cap[i]), number)
     facts = Facts(
-        number=i + 1, time=time, wire=int(c.wire[i]), link=where.link, interface=where.name, interface_id=int(c.iface[i]) if where.numbered else None,
-        comment=index.source.comments.get(i, ""), since_first=time - int(c.ts[0]), since_previous=time - int(c.ts[i - 1]) if i else 0,
+        number=i + 1, time=c.time(i), wire=int(c.wire[i]), link=where.link, interface=where.name, interface_id=where.number if where.numbered else None,
+        description=where.description, section=where.section or None, offset=source.record_start(i, start), fcs=options.fcs or where.fcs, options=options,
+        since_first=c.since_first(i), since_previous=c.since_previous(i),
         stream=sd >> 1 if sd >= 0 else None, quoted=index.inner_streams.get(i, ("", None))[1], tcp=tcp, datagram=index.datagrams.get(i),
     )
     from protocols.lower import link  # the layers and dpkt: the list's first rows come without them

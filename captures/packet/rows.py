@@ -28,7 +28,7 @@ def transport_row(index: Index, i: int, tcp: TcpFacts | None) -> Row:
     source, destination = ends(index, kind, sd)
     sport, dport, length = int(c.sport[i]), int(c.dport[i]), int(c.plen[i])
     if kind == PacketKind.UDP:
-        return Row(i + 1, int(c.ts[i]), None, "", source, destination, "UDP", int(c.wire[i]), udp_line(sport, dport, length))
+        return Row(i + 1, c.time(i), None, "", source, destination, "UDP", int(c.wire[i]), udp_line(sport, dport, length))
     flags, seq, ack = int(c.flags[i]), int(c.seq[i]), int(c.ack[i])
     window = int(c.win[i])
     analysis: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ def transport_row(index: Index, i: int, tcp: TcpFacts | None) -> Row:
         if tcp.window_scale > 0 and not flags & 2:
             window <<= tcp.window_scale
     info = tcp_line(sport, dport, flags, seq, ack, window, length, analysis, tcp.duplicate_ack if tcp is not None else None)
-    return Row(i + 1, int(c.ts[i]), None, "", source, destination, "TCP", int(c.wire[i]), info, severity(analysis, flags))
+    return Row(i + 1, c.time(i), None, "", source, destination, "TCP", int(c.wire[i]), info, severity(analysis, flags))
 
 
 def message_row(row: Row, conversation: Conversation) -> Row:
@@ -81,7 +81,7 @@ def _with_words(row: Row, conversation: Conversation, pdus: Sequence[MessageRow]
     return row._replace(protocol=decoder.column, info=BETWEEN.join(infos), severity=worst, rrt=rrt, mark=mark)
 
 
-def lower_row(lower: Lower, i: int, time: int, length: int) -> Row:
+def lower_row(lower: Lower, i: int, time: int | None, length: int) -> Row:
     """The line of a packet that was dissected."""
     return Row(i + 1, time, None, "", lower.source, lower.destination, lower.protocol, length, lower.info, lower.severity)
 

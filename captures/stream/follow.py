@@ -19,11 +19,12 @@ TurnKind = Literal["message", "data", "gap", "hole"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """`length` bytes at stream offset `start` of one direction; `packet` (from 0) is where they were complete."""
+    """`length` bytes at stream offset `start` of one direction; `packet` (from 0) is where they were complete, `time` that
+    packet's, None where it has none."""
 
     packet: int
     from_client: bool
-    time: int
+    time: int | None
     start: int
     length: int
     kind: TurnKind
@@ -49,20 +50,20 @@ class Follow:
         self.turns = self._turns(conversation)
 
     def _turns(self, conversation: Conversation) -> list[Turn]:
-        ts = self.index.columns.ts
-        turns = [Turn(pdu.packet, pdu.from_client, int(ts[pdu.packet]), pdu.start, pdu.have, "message", partial(conversation.summary_text, pdu))
+        time = self.index.columns.time
+        turns = [Turn(pdu.packet, pdu.from_client, time(pdu.packet), pdu.start, pdu.have, "message", partial(conversation.summary_text, pdu))
                  for pdu in conversation.pdus]
-        turns += [Turn(hole.packet, hole.side == self.client_side, int(ts[hole.packet]), hole.start, hole.end - hole.start, "hole", partial(str, hole.reason))
+        turns += [Turn(hole.packet, hole.side == self.client_side, time(hole.packet), hole.start, hole.end - hole.start, "hole", partial(str, hole.reason))
                   for hole in conversation.holes]
         for side, direction in enumerate(conversation.directions):
             from_client = side == self.client_side
             if conversation.decoder is None:
-                columns = (direction.packet, direction.start, direction.length, ts[direction.packet])
-                turns += [Turn(packet, from_client, time, start, length, "data")
-                          for packet, start, length, time in zip(*(x.tolist() for x in columns), strict=True)]
+                columns = (direction.packet, direction.start, direction.length)
+                turns += [Turn(packet, from_client, time(packet), start, length, "data")
+                          for packet, start, length in zip(*(x.tolist() for x in columns), strict=True)]
             for (_, end), (start, _) in pairwise(direction.runs()):
                 packet = direction.packet_at(start)
-                turns.append(Turn(packet, from_client, int(ts[packet]), end, start - end, "gap", partial("{:,} bytes missing".format, start - end)))
+                turns.append(Turn(packet, from_client, time(packet), end, start - end, "gap", partial("{:,} bytes missing".format, start - end)))
         turns.sort(key=lambda turn: (turn.packet, turn.from_client, turn.start))
         return turns
 

@@ -270,10 +270,10 @@ class TcpAnalysis:
             self._analysis = self._analyse()
         columns = self._index.columns
         facts = self._analysis.facts(packet, position, int(columns.sd[packet]) & 1)
-        time = int(columns.ts[packet])
+        time, first, previous = (columns.time(one) for one in (packet, int(packets[0]), int(packets[max(0, position - 1)])))
         return TcpFacts(
             facts.seq_base, facts.ack_base, facts.analysis, facts.window_scale, facts.duplicate_ack,
-            time - int(columns.ts[packets[0]]), time - int(columns.ts[packets[max(0, position - 1)]]),
+            None if time is None or first is None else time - first, None if time is None or previous is None else time - previous,
         )
 
     def _analyse(self) -> Analysis:

@@ -37,19 +37,57 @@ class Datagram:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a packet beside its bytes. Times in nanoseconds; `link` is the link type (DLT); `stream` the TCP or UDP stream's
-    number; `datagram` the whole IP payload when this packet completes a fragmented one."""
+class Process:
+    """A process that sent or received a packet, as the file names it; `number` is its PID."""
 
     number: int
-    time: int
+    name: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketOptions:
+    """What the file says of one packet beside its bytes and times, None or empty where it does not: pcapng's options of a packet. `flags` are the 32 bits
+    of epb_flags, `dropped` the packets lost since the one before, `verdicts` (kind, number or bytes), `owner` the process for which `process` acted."""
+
+    comments: tuple[str, ...] = ()
+    flags: int | None = None
+    dropped: int | None = None
+    queue: int | None = None
+    identifier: int | None = None
+    verdicts: tuple[tuple[int, int | bytes], ...] = ()
+    process: Process | None = None
+    owner: Process | None = None
+
+    @property
+    def fcs(self) -> int:
+        """Bytes of frame check sequence at the frame's end, as the flags say; 0 where they do not say."""
+        return (self.flags or 0) >> 5 & 15
+
+
+NO_OPTIONS = PacketOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a packet beside its bytes. Times in nanoseconds, None where the file gives the packet none; `link` is the link type (DLT); `section`
+    the pcapng section, from 1 on; `offset` where the packet's record starts in the (decompressed) file; `fcs` the bytes of frame check sequence at the
+    frame's end, None where the file does not say; `stream` the TCP or UDP stream's number; `datagram` the whole IP payload when this packet completes a
+    fragmented one."""
+
+    number: int
+    time: int | None
     wire: int
     link: int
     interface: str = ""
     interface_id: int | None = None
-    comment: str = ""
-    since_first: int = 0
-    since_previous: int = 0
+    description: str = ""
+    section: int | None = None
+    offset: int | None = None
+    fcs: int | None = None
+    options: PacketOptions = NO_OPTIONS
+    since_first: int | None = 0
+    since_previous: int | None = 0
     stream: int | None = None
     tcp: TcpFacts | None = None
     datagram: Datagram | None = None

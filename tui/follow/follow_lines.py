@@ -101,7 +101,7 @@ class Lines:
         if turn.kind == "gap":
             return f"{arrow} ── {printable(turn.info)} ──"
         if self.view == "decoded":
-            moment = seconds(turn.time - self.origin, 6)
+            moment = "" if turn.time is None else seconds(turn.time - self.origin, 6)
             info = printable(turn.info) or ("data" if turn.kind == "data" else "")
             if turn.kind == "hole":
                 info = f"[bytes of no message: {info}]"

@@ -137,7 +137,7 @@ class FollowScreen(KeyScreen):
             return
         place, lines = self.pane.place, self.pane.lines
         packet = lines.turns[place.turn].packet if place is not None and lines is not None and lines.follow is follow else self.packet
-        view, wanted, width, origin = self.view, SIDES[self.side], self.pane.area.width - 6, int(self.capture.columns.ts[0])
+        view, wanted, width, origin = self.view, SIDES[self.side], self.pane.area.width - 6, self.capture.columns.first_time or 0
 
         def build() -> tuple[Lines, int]:
             turns = follow.turns if wanted is None else [turn for turn in follow.turns if turn.from_client is wanted]

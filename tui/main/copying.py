@@ -112,7 +112,8 @@ def c_array(data: bytes) -> str:
 def row_text(packet: Packet) -> str:
     """The packet's line of the list."""
     row = packet.row
-    return f"{row.number}  {seconds(row.time, 6)}  {row.source} → {row.destination}  {row.protocol}  {row.length}  {row.info}"
+    time = "" if row.time is None else f"{seconds(row.time, 6)}  "
+    return f"{row.number}  {time}{row.source} → {row.destination}  {row.protocol}  {row.length}  {row.info}"
 
 
 def _of_field(make: Callable[[Field], str | None]) -> Callable[[Target], str | None]:

@@ -259,9 +259,12 @@ class PacketList(Rows):
     def _time_text(self, index: int, row: Row) -> str:
         if index == self.reference:
             return "*REF*"
-        origin = self.reference if self.reference is not None and index > self.reference else 0
-        before = self.row(index - 1).time if index and self.time_format.name == "delta" else None
-        return self.time_format.show(row.time, self.row(origin).time, before)
+        if row.time is None:
+            return ""
+        columns = self.capture.columns
+        origin = columns.time(self.reference) if self.reference is not None and index > self.reference else columns.first_time
+        before = columns.time_before(index) if self.time_format.name == "delta" else None
+        return self.time_format.show(row.time, origin or 0, before)
 
     # moving
 

@@ -59,9 +59,8 @@ def _lines(index: Index, name: str, room: int) -> list[str]:
 
     c = index.columns
     out = [f" protoview  {printable(name)}   opening …", "", ""]
-    start = int(c.ts[0]) if c.count else 0
     for i in range(min(c.count, room)):
-        lead = f"{i + 1:>8} {seconds(int(c.ts[i]) - start, 6):>12}"
+        lead = f"{i + 1:>8} {seconds(since, 6) if (since := c.since_first(i)) is not None else '':>12}"
         if int(c.kind[i]) == PacketKind.OTHER:
             out.append(lead)
             continue

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from captures.file.clock import NO_TIME
 from captures.filter.compile.logic import And, Condition, Logic, Negation, Or, Xor
 from captures.filter.compile.values import NotIndexed
 from captures.index.columns import PacketKind
 from captures.index.index import Index
 from captures.index.known_layers import IP4, IP6, KNOWN, VLAN, KnownLayers
 from captures.values.field_names import FieldName, Reach
-from captures.values.index_columns import FRAME, TRANSPORT
+from captures.values.index_columns import FRAME, TIMES, TRANSPORT
 
 __all__ = ["Block", "Ternary"]
 
@@ -115,6 +116,8 @@ class Block:
 
     def _single(self, leaf: Condition, key: str, field: FieldName) -> Ternary:
         if leaf.exists:
+            if key in TIMES:
+                return Ternary(self._timed(), None)
             there, maybe = self.present(field.protocol)
             broken = self._broken(key, there)
             return Ternary(there & ~broken, broken if maybe is None else broken | maybe) if broken.any() else Ternary(there, maybe)
@@ -127,7 +130,8 @@ class Block:
         except NotIndexed:
             return Ternary(np.zeros(self.count, np.bool_), self.possible(field))
         if key in FRAME:
-            return Ternary(np.broadcast_to(hit, self.count), None)
+            hit = np.broadcast_to(hit, self.count)
+            return Ternary(hit & self._timed() if key in TIMES else hit, None)
         there, maybe = self.present(field.protocol)
         broken = self._broken(key, there)
         if broken.any():
@@ -152,6 +156,8 @@ class Block:
             arrays[key] = [FRAME[key](c, self.at)] if key in FRAME else TRANSPORT[key](c, self.at)
         for root in roots:
             there, maybe = self.present(root)
+        if not TIMES.isdisjoint(leaf.keys):
+            there = there & self._timed()
         return Ternary(leaf.column({key: [one.astype(np.int64) for one in found] for key, found in arrays.items()}) & there, maybe)
 
     def _address(self, leaf: Condition, key: str) -> Ternary:
@@ -224,6 +230,9 @@ class Block:
             there = self.present("arp" if field.protocol not in ("tcp", "udp", "ip", "ipv6", "vlan") else field.protocol)
             return there.yes if there.maybe is None else there.yes | there.maybe
         return self._everything()
+
+    def _timed(self) -> Bools:
+        return np.asarray(self.index.columns.ts[self.at] != NO_TIME)
 
     def _everything(self) -> Bools:
         return np.ones(self.count, np.bool_)

@@ -153,9 +153,9 @@ class FilterRun:
 
     def _time_since_shown(self, packet: int) -> None:
         """The values of fields that count from the packet shown last."""
-        ts = self._index.columns.ts
+        time, shown = (self._index.columns.time(one) for one in (packet, self._shown if self._shown >= 0 else packet))
         for key in self._since_shown:
-            self._passing[key] = {packet: [int(ts[packet]) - int(ts[self._shown]) if self._shown >= 0 else 0]}
+            self._passing[key] = {packet: [] if time is None or shown is None else [time - shown]}
 
     def _step(self, matching: Array, end: int) -> Array:
         self.done = end
