@@ -55,12 +55,29 @@ def test_count_is_of_packets_read() -> None:
 def test_what_a_filter_shows_is_saved(tmp_path: Path) -> None:
     out = tmp_path / "some.pcapng"
     done = protoview(str(MIXED), "-Y", "udp", "-w", str(out))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     count = len(protoview(str(MIXED), "-Y", "udp").stdout.splitlines())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"protoview: {out}: {count} packets saved\n")
     assert len(protoview(str(out)).stdout.splitlines()) == count
     more = tmp_path / "more.pcap"
     assert protoview(str(MIXED), "-Y", "kafka && tcp.len > 500", "-w", str(more), "--with-stream").returncode == 0
     assert protoview(str(more), "-Y", "tcp.flags.syn == 1").returncode == 0
+
+
+def test_where_nothing_is_shown_no_file_is_left_and_that_is_said(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.pcapng", tmp_path / "old.pcapng"
+    old.write_bytes(b"as it was")
+    for path in (new, old):
+        done = protoview(str(MIXED), "-Y", "frame.number == 0", "-w", str(path))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"protoview: {path}: not written, for there is no packet to save\n"
+    assert (list(tmp_path.iterdir()), old.read_bytes()) == ([old], b"as it was")
+
+
+def test_what_the_format_cannot_keep_is_said(tmp_path: Path) -> None:
+    out = tmp_path / "out.pcap"
+    done = protoview(str(MIXED.parents[1] / "cases" / "tools-two-comments.pcapng"), "-w", str(out))
+    assert (done.returncode, done.stderr.splitlines()[0]) == (0, f"protoview: {out}: 2 packets saved")
+    assert done.stderr.splitlines()[1].startswith(f"protoview: {out}: not kept: packet comments (3), ")
 
 
 @pytest.mark.parametrize("arguments", [("-w", "x.txt"), ("--with-stream",), ("-w", "/nonexistent/x.pcap")])

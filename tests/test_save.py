@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from pathlib import Path
+from struct import pack, unpack_from
 
 import dpkt
 import pytest
-from capture_bytes import Sent, enhanced, interface, pcap, section
+from capture_bytes import Sent, block, enhanced, interface, old, options, pcap, section, simple
 
 from captures.capture import Capture
 from captures.file.errors import CaptureError
@@ -14,6 +17,7 @@ from captures.file.save import save_packets, with_streams
 from captures.filter import FilterRun, Names, compile_filter
 
 MIXED = Path(__file__).parent / "data" / "filter" / "mixed.pcap"
+CASES = Path(__file__).parent / "data" / "cases"
 FRAME = bytes(range(60))
 
 
@@ -116,3 +120,126 @@ def test_the_handshake_comes_with_its_stream(mixed: Capture) -> None:
     flags = [int(mixed.columns.flags[i]) & 0x12 for i in kept]
     assert flags[:3] == [0x02, 0x12, 0x10]
     assert {mixed.stream_of(i) for i in kept} == {stream}
+
+
+# all that a file says beside its packets
+
+
+def saved(capture: Capture, packets: list[int], name: str) -> tuple[bytes, list[str]]:
+    """The file's bytes, and what was told."""
+    told: list[str] = []
+    path = capture.path.with_name(name)
+    save_packets(capture, packets, path, tell=told.append)
+    return path.read_bytes(), told
+
+
+def blocks_of(data: bytes, order: str = "<") -> list[bytes]:
+    out, at = [], 0
+    while at < len(data):
+        length = unpack_from(order + "I", data, at + 4)[0]
+        out.append(data[at : at + length])
+        at += length
+    return out
+
+
+@pytest.mark.parametrize("name", [
+    "tools-directions", "tools-names", "tools-two-comments", "tools-journal", "before-1970", "year-2262", "simple-packets-no-time", "two-sections",
+])
+def test_all_packets_saved_as_pcapng_are_the_file_itself(tmp_path: Path, name: str) -> None:
+    data = (CASES / f"{name}.pcapng").read_bytes()
+    capture = opened(tmp_path / "in.pcapng", data)
+    again, told = saved(capture, list(range(len(capture))), "out.pcapng")
+    # but for the length of the section
+    assert [(one[:16] + one[24:] if one[:4] == b"\n\r\r\n" else one) for one in blocks_of(again)] == [
+        (one[:16] + one[24:] if one[:4] == b"\n\r\r\n" else one) for one in blocks_of(data)]
+    assert told == []
+
+
+def test_secrets_statistics_and_custom_blocks_are_kept_but_for_those_that_forbid_it(tmp_path: Path) -> None:
+    data = (CASES / "tools-secrets-custom-statistics.pcapng").read_bytes()
+    capture = opened(tmp_path / "in.pcapng", data)
+    again, told = saved(capture, [1], "out.pcapng")
+    assert blocks_of(again) == [one for n, one in enumerate(blocks_of(data)) if n not in (3, 5)]     # the first packet, and the block 0x40000bad
+    assert told == ["not kept: custom blocks that forbid it (1)"]
+
+
+def test_sections_of_both_byte_orders_keep_theirs(tmp_path: Path) -> None:
+    capture = opened(tmp_path / "in.pcapng", (CASES / "tools-sections.pcapng").read_bytes())
+    saved(capture, [1, 4, 7], "out.pcapng")
+    again = Capture(tmp_path / "out.pcapng")
+    again.read_index()
+    assert (again.interfaces, again.problems) == (capture.interfaces, [])
+    assert [again.frame(i) for i in range(3)] == [capture.frame(i) for i in (1, 4, 7)]
+    assert again.columns.ts[:3].tolist() == capture.columns.ts[[1, 4, 7]].tolist()
+    assert again.columns.iface[:3].tolist() == [0, 2, 3]
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_options_that_may_not_be_copied_are_left_out_of_every_block(tmp_path: Path, order: str) -> None:
+    private, copyable = [(19372, b"\0\0\0\x01secret"), (19373, b"\0\0\0\x01\0")], (2988, b"\0\0\0\x01open")
+    packet, link = Sent(5, FRAME), (2, b"eth0")
+    whole = [section(order, items=[*private, (3, b"Linux")]), interface(order, items=[link, *private]), enhanced(packet, order, [private[0], copyable]),
+             old(packet, order, private), simple(packet, order), block(5, pack(order + "III", 0, 0, 5) + options([(5, bytes(8)), *private], order), order)]
+    kept = [section(order, items=[(3, b"Linux")]), interface(order, items=[link]), enhanced(packet, order, [copyable]), old(packet, order),
+            simple(packet, order), block(5, pack(order + "III", 0, 0, 5) + options([(5, bytes(8))], order), order)]
+    again, told = saved(opened(tmp_path / "in.pcapng", b"".join(whole)), [0, 1, 2], "out.pcapng")
+    assert blocks_of(again, order) == kept
+    assert told == ["not kept: custom options that forbid it (9)"]
+
+
+def test_what_pcap_cannot_hold_is_told(tmp_path: Path) -> None:
+    everything = [
+        section(items=[(1, b"note"), (2, b"x86"), (3, b"Linux")]), interface(items=[(2, b"eth0"), (14, pack("<q", -1))]), block(10, bytes(8)),
+        enhanced(Sent(1, FRAME), items=[(1, b"a"), (1, b"b"), (2, pack("<I", 1)), (4, bytes(8))]), simple(Sent(0, FRAME)), enhanced(Sent(2**52, FRAME)),
+        enhanced(Sent(5_000_000, FRAME)), block(4, pack("<HH", 1, 7) + bytes(4) + b"ab\0\0" + bytes(4)),
+        block(5, pack("<III", 0, 0, 0)), block(0xBAD, bytes(8)),
+    ]
+    capture = opened(tmp_path / "in.pcapng", b"".join(everything))
+    data, told = saved(capture, list(range(4)), "out.pcap")
+    assert told == [
+        "not kept: packet comments (2), other options of packets (2), words on hardware, system and application (2), capture comments (1), "
+        "interfaces' names and descriptions (1), interface statistics (1), resolved names (1), decryption secrets (1), other blocks (1), "
+        "packets without a time, which pcap cannot say, written as of 1970 (1), times before 1970 or after 2106, written as of 1970 (2)"
+    ]
+    assert [time for time, _ in dpkt.pcap.Reader(io.BytesIO(data))] == [0, 0, 0, 4]
+
+
+@pytest.mark.parametrize("magic", [0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34])
+@pytest.mark.parametrize("order", "<>")
+def test_pcap_saved_as_pcap_keeps_its_kind(tmp_path: Path, magic: int, order: str) -> None:
+    packets = [Sent(5_000_000 + n, FRAME[:n]) for n in range(4)]
+    capture = opened(tmp_path / "in.pcap", pcap(packets, order, magic, link=0x24000001))
+    assert saved(capture, [1, 3], "out.pcap") == (pcap([packets[1], packets[3]], order, magic, link=0x24000001), [])
+
+
+def test_frame_check_sequences_are_kept_in_either_format(tmp_path: Path) -> None:
+    capture = opened(tmp_path / "in.pcap", (CASES / "tools-fcs.pcap").read_bytes())
+    saved(capture, [0, 1], "middle.pcapng")
+    middle = Capture(tmp_path / "middle.pcapng")
+    middle.read_index()
+    assert [(one.link, one.fcs) for one in middle.interfaces] == [(1, 4)]
+    assert saved(middle, [0, 1], "out.pcap") == (capture.path.read_bytes(), [])
+
+
+def test_bits_above_the_link_type_do_not_reach_pcapng(tmp_path: Path) -> None:
+    capture = opened(tmp_path / "in.pcap", (CASES / "linktype-32-bits.pcap").read_bytes())
+    saved(capture, [0], "out.pcapng")
+    again = Capture(tmp_path / "out.pcapng")
+    again.read_index()
+    assert [(one.link, one.fcs) for one in again.interfaces] == [(capture.interfaces[0].link, None)]
+    assert again.frame(0) == capture.frame(0)
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@pytest.mark.parametrize("name", ["tools-directions", "tools-two-comments", "two-sections", "simple-packets-no-time"])
+def test_tshark_reads_of_a_saved_packet_what_it_read_of_it_before(tmp_path: Path, name: str) -> None:
+    names = ("section_number", "interface_id", "time_epoch", "comment", "packet_flags", "drop_count", "packet_id")
+    fields = [part for field in names for part in ("-e", f"frame.{field}")]
+
+    def told(path: Path) -> list[str]:
+        return subprocess.run(["tshark", "-n", "-r", path, "-T", "fields", *fields], capture_output=True, text=True).stdout.splitlines()
+
+    capture = opened(tmp_path / "in.pcapng", (CASES / f"{name}.pcapng").read_bytes())
+    chosen = list(range(1, len(capture), 2))
+    saved(capture, chosen, "out.pcapng")
+    assert told(tmp_path / "out.pcapng") == [told(capture.path)[i] for i in chosen]

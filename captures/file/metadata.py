@@ -50,6 +50,8 @@ class Metadata:
         """The last counts of an interface, by its index in the source's list."""
         self.secrets = 0
         """Decryption Secrets Blocks."""
+        self.others = 0
+        """Blocks of kinds that are not read here: custom blocks, journal entries."""
         self.processes: list[Process] = []
         self._first_process: dict[int, int] = {}
         self._section_of: list[int] = []

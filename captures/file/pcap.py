@@ -22,6 +22,7 @@ MICROSECONDS = 0xA1B2C3D4
 NANOSECONDS = 0xA1B23C4D
 MODIFIED = 0xA1B2CD34
 FILE_HEADER = 24
+MODIFIED_HEADER = 24            # of a packet in the modified format
 LINK_TYPE = 0xFFFF              # above it lie ten reserved bits, the bit that says that a frame check sequence is there, and four for its 16-bit words
 FCS_THERE, FCS_SHIFT = 0x04000000, 28
 USUAL = 262_144                 # no usual packet is longer: the evidence for a guessed start
@@ -48,7 +49,7 @@ def variant(head: bytes) -> Variant | None:
                 raise CaptureError(f"pcap version {major}.{minor} is not known")
             swapped = (major, minor) < (2, 3) or major == 543
             title = {MICROSECONDS: "pcap", NANOSECONDS: "pcap (nanoseconds)", MODIFIED: "pcap (modified)"}[magic]
-            return Variant(order, 10**9 if magic == NANOSECONDS else 10**6, 24 if magic == MODIFIED else 16, swapped, title)
+            return Variant(order, 10**9 if magic == NANOSECONDS else 10**6, MODIFIED_HEADER if magic == MODIFIED else 16, swapped, title)
     return None
 
 

@@ -209,6 +209,7 @@ class PcapngSource(Source):
     def _keep_places(self, off: Array, kind: Array, others: Array, packet: Array) -> None:
         """Note where these blocks lie, and those that Wireshark would number as frames."""
         self.blocks.frombytes(off[others].astype(np.uint64).tobytes())
+        self.metadata.others += len(others) - len(_among(kind, others, TOLD))
         uncounted = _among(kind, others, UNCOUNTED)
         if len(uncounted):
             before = np.cumsum(packet)

@@ -1,13 +1,13 @@
-"""Saving some packets of a capture as pcapng or pcap.
+"""Saving some packets of a capture as pcapng or pcap, with all that the file says beside them.
 
-pcapng keeps the interfaces, the comments of the file and of the packets, and nanoseconds (draft-ietf-opsawg-pcapng: Section Header, Interface
-Description and Enhanced Packet Blocks). pcap (draft-ietf-opsawg-pcap) holds one link type and no comments. The file appears under its name
-when it is complete.
+pcapng keeps everything (draft-ietf-opsawg-pcapng): from pcapng its blocks are copied as they stand (`copying`), from pcap it is made anew. pcap
+(draft-ietf-opsawg-pcap) holds one link type, the bytes and the times from 1970 to 2106; what else there was is told. The file appears under its name when it
+is complete.
 """
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from struct import pack
 
@@ -15,22 +15,31 @@ import numpy as np
 
 from captures.capture import Capture
 from captures.file.atomic import replacing
+from captures.file.clock import NO_TIME
+from captures.file.copying import copied_blocks, copied_records
 from captures.file.errors import CaptureError
+from captures.file.interface import Interface
+from captures.file.pcap import FCS_SHIFT, FCS_THERE, MODIFIED_HEADER, PcapSource
+from captures.file.pcapng import PcapngSource
+from captures.file.source import Source
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation, MessageRow
 from protocols.engine.fields import printable
+from protocols.lower.facts import PacketOptions
 
 __all__ = ["save_packets", "with_streams"]
 
-COMMENT, INTERFACE_NAME, INTERFACE_RESOLUTION = 1, 2, 9
+INTERFACE_RESOLUTION, FCS_LENGTH = 9, 13
 NANOSECONDS = b"\x09"
+LATEST = 2**32 * 10**9
+"""The first nanosecond that pcap cannot tell, in the year 2106."""
 PIECE = 1 << 20
 SYN, ACK = 0x02, 0x10
 
 
-def save_packets(capture: Capture, packets: Iterable[int], path: Path, streams: bool = False) -> int:
-    """Save packets (indices) as `path`, which ends in .pcapng or .pcap; how many were saved. `streams` adds what `with_streams` says. Raises CaptureError, one
-    line, and OSError."""
+def save_packets(capture: Capture, packets: Iterable[int], path: Path, streams: bool = False, tell: Callable[[str], None] | None = None) -> int:
+    """Save packets (indices) as `path`, which ends in .pcapng or .pcap; how many were saved. `streams` adds what `with_streams` says. `tell` is called, when
+    the file is complete, with a line about what it could not keep, if there is anything. Raises CaptureError, one line, and OSError."""
     shown = printable(str(path))
     chosen = sorted(set(packets))
     if path.suffix.lower() not in (".pcapng", ".pcap"):
@@ -39,7 +48,8 @@ def save_packets(capture: Capture, packets: Iterable[int], path: Path, streams: 
         raise CaptureError(f"{shown}: this is the capture that is being read")
     if streams:
         chosen = with_streams(capture, chosen)
-    pieces = _pcapng(capture, chosen) if path.suffix.lower() == ".pcapng" else _pcap(capture, chosen, shown)
+    lost: Counter[str] = Counter()
+    pieces = _pcapng(capture, chosen, lost) if path.suffix.lower() == ".pcapng" else _pcap(capture, chosen, shown, lost)
     with replacing(path) as out:
         held: list[bytes] = []
         size = 0
@@ -51,6 +61,8 @@ def save_packets(capture: Capture, packets: Iterable[int], path: Path, streams: 
                 held.clear()
                 size = 0
         out.write(b"".join(held))
+    if lost and tell is not None:
+        tell(f"not kept: {', '.join(f'{what} ({count:,})' for what, count in lost.items())}")
     return len(chosen)
 
 
@@ -106,28 +118,27 @@ def _handshake(capture: Capture, stream: int) -> list[int]:
 # pcapng
 
 
-def _pcapng(capture: Capture, packets: Sequence[int]) -> Iterator[bytes]:
+def _pcapng(capture: Capture, packets: Sequence[int], lost: Counter[str]) -> Iterator[bytes]:
     source, columns = capture.source, capture.columns
-    options = b"".join(_option(COMMENT, comment.encode("utf-8", "replace")) for comment in source.metadata.comments)
-    yield _block(0x0A0D0D0A, pack("<IHHq", 0x1A2B3C4D, 1, 0, -1), options)
+    if isinstance(source, PcapngSource):
+        yield from copied_blocks(source, columns, packets, lost)
+        return
+    assert isinstance(source, PcapSource)
+    if source.variant.header == MODIFIED_HEADER and packets:
+        lost["packets' interface, protocol and kind, as the modified format has them"] = len(packets)
+    fine = source.variant.fraction == 10**9
+    yield _block(0x0A0D0D0A, pack("<IHHq", 0x1A2B3C4D, 1, 0, -1), b"")
     for interface in source.interfaces:
-        options = _option(INTERFACE_NAME, interface.name.encode("utf-8", "replace")) if interface.name else b""
-        yield _block(1, pack("<HHI", interface.link, 0, interface.snaplen), options + _option(INTERFACE_RESOLUTION, NANOSECONDS))
+        options = _option(INTERFACE_RESOLUTION, NANOSECONDS) if fine else b""
+        if interface.fcs is not None:
+            options += _option(FCS_LENGTH, bytes([interface.fcs]))
+        yield _block(1, pack("<HHI", interface.link, 0, interface.snaplen), options)
     for i in packets:
-        data, ts = capture.index.frame(i), max(0, int(columns.ts[i]))
-        head = pack("<IIIII", int(columns.iface[i]), ts >> 32, ts & 0xFFFFFFFF, len(data), int(columns.wire[i]))
-        yield _block(6, head + data, b"".join(_option(COMMENT, one) for one in _comments(capture, i)))
-
-
-def _comments(capture: Capture, packet: int) -> Iterator[bytes]:
-    """The comments of a packet as they stand in the file."""
-    comments = capture.source.comments
-    for k in range(bisect_left(comments.packets, packet), bisect_left(comments.packets, packet + 1)):
-        yield comments.buffer[comments.starts[k] : comments.starts[k] + comments.lengths[k]]
+        data, ticks = capture.index.frame(i), int(columns.ts[i]) // (1 if fine else 1000)
+        yield _block(6, pack("<IIIII", int(columns.iface[i]), ticks >> 32, ticks & 0xFFFFFFFF, len(data), int(columns.wire[i])) + data, b"")
 
 
 def _option(code: int, value: bytes) -> bytes:
-    value = value[:0xFFFF]
     return pack("<HH", code, len(value)) + value + bytes(-len(value) & 3)
 
 
@@ -140,22 +151,59 @@ def _block(kind: int, body: bytes, options: bytes) -> bytes:
 # pcap
 
 
-def _pcap(capture: Capture, packets: Sequence[int], shown: str) -> Iterator[bytes]:
+def _pcap(capture: Capture, packets: Sequence[int], shown: str, lost: Counter[str]) -> Iterator[bytes]:
     """Pieces of a pcap file; times in nanoseconds where microseconds would lose something. Raises CaptureError at once for packets of several link types."""
-    columns, interfaces = capture.columns, capture.interfaces
+    columns, source = capture.columns, capture.source
+    if isinstance(source, PcapSource):
+        return copied_records(source, columns, packets)
     chosen = np.array(packets, np.int64)
-    links = {interfaces[number].link for number in np.unique(columns.iface[chosen]).tolist()} or {one.link for one in interfaces[:1]} or {1}
-    if len(links) > 1:
+    used = [source.interfaces[number] for number in np.unique(columns.iface[chosen]).tolist()] or source.interfaces[:1] or [Interface(1)]
+    if len(links := {one.link for one in used}) > 1:
         raise CaptureError(f"{shown}: pcap holds one link type, the packets have {len(links)}; save them as .pcapng")
-    snaplen = max((one.snaplen for one in interfaces), default=0) or 262_144
-    unit = 1 if (columns.ts[chosen] % 1000).any() else 1000
-    return _pcap_pieces(capture, packets, links.pop(), snaplen, unit)
+    lengths = {options.fcs or source.interfaces[int(columns.iface[i])].fcs for i in packets if (options := _options_of(capture, i))}
+    network = used[0].link
+    if len(lengths) == 1 and (fcs := lengths.pop()) is not None and fcs % 2 == 0:
+        network |= FCS_THERE | (fcs // 2) << FCS_SHIFT
+    lost.update(_lost(capture, source, packets))
+    if len(lengths) > 1:
+        lost["different FCS lengths"] = len(lengths)
+    snaplen = max((one.snaplen for one in source.interfaces), default=0) or 262_144
+    ts = columns.ts[chosen]
+    untold = (ts < 0) | (ts >= LATEST)
+    told = (("packets without a time, which pcap cannot say, written as of 1970", ts == NO_TIME),
+            ("times before 1970 or after 2106, written as of 1970", untold & (ts != NO_TIME)))
+    lost.update({what: int(which.sum()) for what, which in told if which.any()})
+    unit = 1 if (ts[~untold] % 1000).any() else 1000
+    return _pcap_pieces(capture, packets, np.where(untold, 0, ts).tolist(), network, snaplen, unit)
 
 
-def _pcap_pieces(capture: Capture, packets: Sequence[int], link: int, snaplen: int, unit: int) -> Iterator[bytes]:
-    columns = capture.columns
-    yield pack("<IHHiIII", 0xA1B23C4D if unit == 1 else 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link)
-    for i in packets:
+def _pcap_pieces(capture: Capture, packets: Sequence[int], times: list[int], network: int, snaplen: int, unit: int) -> Iterator[bytes]:
+    yield pack("<IHHiIII", 0xA1B23C4D if unit == 1 else 0xA1B2C3D4, 2, 4, 0, 0, snaplen, network)
+    for i, time in zip(packets, times, strict=True):
         data = capture.index.frame(i)
-        whole, part = divmod(max(0, int(columns.ts[i])), 10**9)
-        yield pack("<IIII", whole & 0xFFFFFFFF, part // unit, len(data), int(columns.wire[i])) + data
+        whole, part = divmod(time, 10**9)
+        yield pack("<IIII", whole, part // unit, len(data), int(capture.columns.wire[i])) + data
+
+
+def _options_of(capture: Capture, packet: int) -> PacketOptions:
+    columns = capture.columns
+    return capture.source.packet_options(packet, int(columns.off[packet]), int(columns.cap[packet]), int(columns.iface[packet]))
+
+
+def _lost(capture: Capture, source: Source, packets: Sequence[int]) -> Counter[str]:
+    """What a pcapng file says beside the bytes and times of these packets, in pieces."""
+    told = source.metadata
+    lost: Counter[str] = Counter()
+    for options in (_options_of(capture, i) for i in packets):
+        lost["packet comments"] += len(options.comments)
+        lost["other options of packets"] += sum(getattr(options, name) is not None for name in ("flags", "dropped", "queue", "identifier", "process", "owner"))
+        lost["other options of packets"] += len(options.verdicts)
+    lost["words on hardware, system and application"] = sum(bool(word) for about in told.about for word in about)
+    lost["capture comments"] = len(told.comments)
+    lost["interfaces' names and descriptions"] = sum(any(one[2:3] + one[6:10]) for one in source.interfaces)
+    lost["interface statistics"] = len(told.statistics)
+    lost["resolved names"] = sum(map(len, told.names.values()))
+    lost["decryption secrets"] = told.secrets
+    lost["processes"] = len(told.processes)
+    lost["other blocks"] = told.others
+    return +lost

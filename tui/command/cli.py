@@ -23,7 +23,7 @@ examples:
   protoview broker.pcap -Y 'pv.rrt > 50ms && pv.op == "Produce"'
                                               the packets that a display filter shows; status 1 when there are none
   protoview broker.pcap -Y 'tcp.stream == 3' -w one.pcapng
-                                              saved as a capture, with comments and interfaces
+                                              saved as a capture, with all that the file says
   protoview broker.pcap --follow tcp,0        a stream, a line a message; tcp,0,text and tcp,0,hex show its bytes
   protoview broker.pcap -d tcp.port==2281,zookeeper
                                               take the streams with port 2281 for ZooKeeper

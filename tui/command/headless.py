@@ -165,9 +165,15 @@ def macros(text: str) -> dict[str, str]:
 
 
 def save(capture: Capture, chosen: Iterable[int], options: argparse.Namespace) -> Iterator[str]:
-    """Write the chosen packets to a file; nothing is printed."""
+    """Write the chosen packets to a file, which is left alone when there are none; how many there were is said on standard error."""
     from captures.file.save import save_packets
-    save_packets(capture, list(chosen), options.save, options.with_stream)
+    packets = list(chosen)
+    if not packets:
+        complain(f"{options.save}: not written, for there is no packet to save")
+        return iter(())
+    lost: list[str] = []
+    saved = save_packets(capture, packets, options.save, options.with_stream, lost.append)
+    complain_all((f"{saved:,} {'packet' if saved == 1 else 'packets'} saved", *lost), options.save)
     return iter(())
 
 
