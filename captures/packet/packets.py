@@ -10,8 +10,9 @@ from captures.messages import pv_fields
 from captures.messages.conversation import Conversation, Hole, MessageRow
 from captures.packet.model import Origin, Packet, Row, View
 from protocols.decoder import Kind
-from protocols.engine.fields import Field, Spec, generated, group, malformed, raw
+from protocols.engine.fields import Field, Spec, generated, group, malformed
 from protocols.lower.facts import Facts, Lower, TcpFacts
+from protocols.lower.layer import unread
 
 REASSEMBLED_IN = Spec("tcp.reassembled_in", "Reassembled in packet", "frame")
 HOLE = Spec("data", "Data that belongs to no message", "protocol")
@@ -54,7 +55,8 @@ def assemble(index: Index, i: int, row: Row, below: Lower, conversation: Convers
     elif below.payload is not None:
         view, start, end = below.payload
         if end > start:
-            layers.append(group(HOLE, start, end, [raw(views[view].data, start, end, view)], f"Data ({end - start:,} bytes)", view))
+            layers.append(group(HOLE, start, end, unread(views[view].data, start, end, view), f"Data ({end - start:,} bytes)", view))
+            below.protocols.append(HOLE.name)
     return Packet(i, views, layers, row, pieces)
 
 
@@ -92,5 +94,5 @@ def _hole(conversation: Conversation, hole: Hole, views: list[View]) -> Field:
     data = conversation.hole_data(hole)
     view = len(views)
     views.append(View("Data", data))
-    return group(HOLE, 0, len(data), [raw(data, 0, len(data), view)], f"{hole.end - hole.start:,} bytes that belong to no message: {hole.reason}", view)
+    return group(HOLE, 0, len(data), unread(data, 0, len(data), view), f"{hole.end - hole.start:,} bytes that belong to no message: {hole.reason}", view)
 

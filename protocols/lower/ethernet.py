@@ -1,17 +1,18 @@
 """Ethernet II and IEEE 802.3 with LLC and SNAP, and VLAN tags (IEEE 802.1Q, 802.1ad).
 
 The bytes behind the network layer's packet are padding (zeros up to the minimum of 60 bytes) or trailer; the network layer
-notes in `Dissection.covered` where it ends.
+notes in `Dissection.covered` where it ends. Where the file says so, the frame's last four bytes are its check sequence (IEEE 802.3 section 3.2.9: a CRC-32).
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zlib import crc32
 
 import dpkt
 
 from protocols.engine.fields import Field, Spec
 from protocols.lower.header_tables import Header, Part, address, enough
-from protocols.lower.layer import Dissection, Next, flag
+from protocols.lower.layer import BAD, GOOD, Dissection, Next, Sum, flag, status, status_spec
 
 ETHERTYPES = {
     0x0800: "IPv4", 0x0806: "ARP", 0x0842: "Wake on LAN", 0x22F3: "TRILL", 0x6558: "Transparent Ethernet bridging", 0x8035: "RARP",
@@ -36,6 +37,8 @@ LENGTH = Spec("eth.len", "Length", "uint16")
 INVALID = Spec("eth.invalid_lentype", "Invalid length/type", "uint16", base="hex")
 PADDING = Spec("eth.padding", "Padding", "bytes", about="Zeros that fill the frame up to 60 bytes")
 TRAILER = Spec("eth.trailer", "Trailer", "bytes", about="Bytes behind the network layer's packet")
+FCS = Spec("eth.fcs", "Frame check sequence", "uint32", base="hex")
+FCS_STATUS = status_spec("eth.fcs.status", "FCS Status")
 VLAN = Spec("vlan", "802.1Q Virtual LAN", "protocol")
 PRIORITY = Spec("vlan.priority", "Priority", "uint16", {
     0: "Best Effort (default)", 1: "Background", 2: "Excellent Effort", 3: "Critical Applications", 4: "Video, < 100ms latency", 5: "Voice, < 10ms latency",
@@ -58,8 +61,8 @@ OUI = Spec("llc.oui", "Organization Code", "uint24", {0: "Encapsulated Ethernet"
 SNAP_TYPE = Spec("llc.type", "Type", "uint16", ETHERTYPES, base="hex")
 PID = Spec("llc.pid", "Protocol ID", "uint16", base="hex")
 SPECS = (
-    ETHERNET, DESTINATION, SOURCE, ADDRESS, LOCAL, GROUP, TYPE, LENGTH, INVALID, PADDING, TRAILER, VLAN, PRIORITY, DEI, VLAN_ID, VLAN_TYPE, VLAN_LENGTH,
-    OUTER, OUTER_PRIORITY, OUTER_DEI, OUTER_ID, OUTER_TYPE, LLC, DSAP, SSAP, CONTROL, OUI, SNAP_TYPE, PID,
+    ETHERNET, DESTINATION, SOURCE, ADDRESS, LOCAL, GROUP, TYPE, LENGTH, INVALID, PADDING, TRAILER, FCS, FCS_STATUS, VLAN, PRIORITY, DEI, VLAN_ID, VLAN_TYPE,
+    VLAN_LENGTH, OUTER, OUTER_PRIORITY, OUTER_DEI, OUTER_ID, OUTER_TYPE, LLC, DSAP, SSAP, CONTROL, OUI, SNAP_TYPE, PID,
 )
 
 HEADER = Header(dpkt.ethernet.Ethernet, (Part("dst", DESTINATION, again=ADDRESS), Part("src", SOURCE, again=ADDRESS), Part("type", TYPE)))
@@ -72,6 +75,7 @@ OUTER_TAG = Header(dpkt.ethernet.VLANtag8021Q, (*(Part("_pri_cfi_id", spec) for 
 LONGEST = 1500      # the largest value that is a length (IEEE 802.3 section 3.2.6); from 0x0600 on it is a type
 FIRST_TYPE = 0x0600
 MINIMUM = 60
+FCS_SIZE = 4
 
 
 def dissect(walk: Dissection, start: int, end: int) -> Next | None:
@@ -85,17 +89,20 @@ def dissect(walk: Dissection, start: int, end: int) -> Next | None:
     to, sender, kind = HEADER.unpack(data, start)
     source, destination = address("ether", sender), address("ether", to)
     walk.ends(source, destination)
+    if walk.facts.fcs == FCS_SIZE and not start and not view and end - start >= HEADER.size + FCS_SIZE:
+        end -= FCS_SIZE
     typed = kind >= FIRST_TYPE
     header = HEADER if typed else LENGTH_HEADER if kind <= LONGEST else INVALID_HEADER
     body = start + HEADER.size
-    walk.covered = len(data)
+    walk.covered = min(len(data), end)
 
     def children() -> Sequence[Field]:
         out = header.fields(data, start, view)
         for one in out[:2]:
             word = int.from_bytes(data[one.start:one.start + 3])
             one._children = [*one.fields, *(Field(spec, bool(word & spec.mask), one.start, 3, view) for spec in (LOCAL, GROUP))]
-        return out + behind(data, start, walk.covered, view)
+        out += behind(data[:end], start, walk.covered, view)
+        return out + check_sequence(data, start, end, view) if end + FCS_SIZE == len(data) else out
 
     word = "Ethernet II" if typed else "IEEE 802.3 Ethernet"
     walk.add(ETHERNET, start, body, children, f"{word}, Src: {source}, Dst: {destination}")
@@ -104,7 +111,7 @@ def dissect(walk: Dissection, start: int, end: int) -> Next | None:
         return Next("ethertype", kind, body, end)
     if kind > LONGEST:
         return Next("data", 0, body, end)
-    walk.covered = min(len(data), body + kind)
+    walk.covered = min(walk.covered, body + kind)
     return Next("llc", 0, body, min(end, body + kind))
 
 
@@ -121,6 +128,15 @@ def behind(data: bytes, start: int, covered: int, view: int) -> list[Field]:
     if filled < len(data):
         out.append(Field(TRAILER, data[filled:], filled, len(data) - filled, view))
     return out
+
+
+def check_sequence(data: bytes, start: int, end: int, view: int) -> list[Field]:
+    """The frame check sequence at `end`, which the sender wrote least significant byte first, of the bytes `start` .. `end`."""
+    sent = data[end:end + FCS_SIZE]
+    right = crc32(data[start:end]).to_bytes(FCS_SIZE, "little")
+    verdict = Sum(GOOD, "[correct]") if sent == right else Sum(BAD, f"[incorrect, should be 0x{right.hex()}]")
+    field = Field(FCS, int.from_bytes(sent), end, FCS_SIZE, view, (), f"Frame check sequence: 0x{sent.hex()} {verdict.text}")
+    return [field, status(FCS_STATUS, verdict, end, view)]
 
 
 def dissect_vlan(walk: Dissection, start: int, end: int) -> Next | None:

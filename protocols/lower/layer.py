@@ -14,10 +14,12 @@ from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.lower.facts import Facts, Lower
 
-__all__ = ["DATA", "LIMITED", "Dissection", "Network", "Next", "Sum", "flag", "folded", "status", "status_spec", "transport_sum", "verify"]
+__all__ = ["BAD", "DATA", "DATA_LENGTH", "GOOD", "LIMITED", "Dissection", "Network", "Next", "Sum", "flag", "folded", "status", "status_spec",
+           "transport_sum", "unread", "verify"]
 
 LIMITED = Spec("_ws.short", "Packet size limited during capture", "string", about="The capture holds only the start of the packet")
 DATA = Spec("data", "Data", "protocol", about="Bytes that no layer reads")
+DATA_LENGTH = Spec("data.len", "Length", "int32")
 RANK = {"": 0, "note": 1, "warning": 2, "error": 3}
 STATUS = {0: "Bad", 1: "Good", 2: "Unverified", 3: "Not present"}
 BAD, GOOD, UNVERIFIED, ABSENT = range(4)
@@ -92,13 +94,19 @@ class Dissection:
         """What no layer reads, as a `data` node."""
         end = min(end, len(self.data))
         if start < end:
-            self.add(DATA, start, end, [f.raw(self.data, start, end, self.view)], f"Data ({end - start:,} {'byte' if end - start == 1 else 'bytes'})")
+            text = f"Data ({end - start:,} {'byte' if end - start == 1 else 'bytes'})"
+            self.add(DATA, start, end, unread(self.data, start, end, self.view), text)
 
     def show(self, name: str, data: bytes) -> int:
         """Add a byte view and go on reading in it."""
         self.lower.views.append(View(name, data))
         self.data, self.view = data, len(self.lower.views)
         return self.view
+
+
+def unread(data: bytes, start: int, end: int, view: int = 0) -> list[Field]:
+    """What is in a `data` node for the bytes `start` .. `end`: themselves, and how many."""
+    return [f.raw(data, start, end, view), f.generated(DATA_LENGTH, end - start, at=start, view=view)]
 
 
 class Sum(NamedTuple):

@@ -71,7 +71,7 @@ def leftover(lower: Lower, walk: Dissection, data: bytes) -> None:
     end = max(one.end for one in lower.layers[1:]) if len(lower.layers) > 1 else 0
     start = max(end, walk.covered)
     if 0 < start < len(data):
-        lower.layers.append(fields.group(layer.DATA, start, len(data), [fields.raw(data, start, len(data))], f"Trailer ({len(data) - start:,} bytes)"))
+        lower.layers.append(fields.group(layer.DATA, start, len(data), layer.unread(data, start, len(data)), f"Trailer ({len(data) - start:,} bytes)"))
 
 
 def run(walk: Dissection, after: Next | None) -> None:
@@ -116,5 +116,5 @@ def specs() -> Iterable[tuple[str, Spec]]:
     for module in MODULES:
         for spec in module.SPECS:
             yield spec.name.partition(".")[0], spec
-    for spec in (layer.DATA, layer.LIMITED, *fields.COMMON):
+    for spec in (layer.DATA, layer.DATA_LENGTH, layer.LIMITED, *fields.COMMON):
         yield spec.name.partition(".")[0], spec
