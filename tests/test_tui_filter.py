@@ -389,11 +389,11 @@ def test_capital_f_shows_the_stream() -> None:
 
 def test_a_filter_is_saved_and_taken_back_by_name(state_folder: Path) -> None:
     async def scenario(s: Session) -> None:
-        await s.press(": s a v e space x enter")
+        await s.press(": s a v e - f i l t e r space x enter")
         assert "no filter to save" in s.message
         await applied(s, "tcp.flags.syn == 1")
-        await s.press(": s a v e space s y n enter")
-        assert "saved as syn: tcp.flags.syn == 1" in s.message
+        await s.press(": s a v e - f i l t e r space s y n enter")
+        assert "kept as syn: tcp.flags.syn == 1" in s.message
         await s.press(": c l e a r enter")
         await s.press(": f i l t e r space s y n enter")
         await s.until(lambda: shown(s) == SYN)

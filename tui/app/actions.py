@@ -5,7 +5,7 @@ carries it out. No key needs Alt, and none is one that tmux, screen or flow cont
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -146,7 +146,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     *_actions(
         MAIN, "Program",
-        ("command", ":", "command line: packet number, clear, save NAME, filter NAME, q, or an action's name", "command"),
+        ("command", ":", "command line: packet number, w FILE, clear, filter NAME, q, or an action's name; Tab completes", "command"),
         ("place", "ctrl+g", "say where this is: file, packet, stream"),
     ),
     *_moves(FOLLOW, "line"),
@@ -197,6 +197,14 @@ def in_contexts(contexts: Iterable[str]) -> list[Action]:
     return [action for context in contexts for action in ACTIONS if action.context == context]
 
 
-def named(name: str) -> Action | None:
-    """An action by its id, or by the name after the dot (the first of that name)."""
-    return next((action for action in ACTIONS if name in (action.id, action.id.partition(".")[2])), None)
+def words(contexts: Iterable[str]) -> list[str]:
+    """What the actions of several contexts that need no letter are called: by name, and by their word in the key line."""
+    plain = [action for action in in_contexts(contexts) if not any(key.endswith("*") for key in action.keys)]
+    return [word for action in plain for word in (action.id.partition(".")[2], action.hint) if word]
+
+
+def named(name: str, contexts: Iterable[str] = TITLES) -> Action | None:
+    """An action by its id, by the name after the dot, or by its word in the key line (the first such one of the contexts)."""
+    there = in_contexts(contexts)
+    ways: tuple[Callable[[Action], str], ...] = (lambda action: action.id, lambda action: action.id.partition(".")[2], lambda action: action.hint)
+    return next((action for way in ways for action in there if name and way(action) == name), None)

@@ -33,7 +33,6 @@ SWITCH = 0.0005
 """Seconds after which a busy thread lets the event loop have its turn."""
 TICK = 0.12
 FIRST_TICK = 0.02
-TERMINATED = 128 + signal.SIGTERM
 
 
 class ProtoviewApp(App[int], inherit_bindings=False):
@@ -80,7 +79,8 @@ class ProtoviewApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.animation_level = "none"
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, partial(self.exit, None, TERMINATED))
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, None, 128 + number))
         # Textual draws nothing after a suspended program goes on
         self.app_resume_signal.subscribe(self, lambda _app: self.do_redraw(Press()))
         self._indexer.start()

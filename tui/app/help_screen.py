@@ -14,6 +14,7 @@ from tui.app.actions import Action
 from tui.app.key_screen import KeyScreen
 from tui.app.keys import Press, shown
 from tui.filter.filter_keys import COMMANDS
+from tui.main.command_line import WORDS
 from tui.main.copying import FORMS
 from tui.main.formats import fit
 from tui.main.pane import Rows
@@ -105,7 +106,7 @@ def help_lines(contexts: Iterable[str], width: int) -> list[tuple[bool, str]]:
             lines.append((False, ""))
         if context == actions.MAIN:
             lines.append((True, "command line, after :"))
-            lines += [(False, f"  {command}{' ' * max(1, KEYS_WIDTH - cell_len(command))}{words}") for command, words in COMMANDS.items()]
+            lines += [(False, f"  {command}{' ' * max(1, KEYS_WIDTH - cell_len(command))}{words}") for command, words in {**WORDS, **COMMANDS}.items()]
             lines += [(False, ""), (True, "values in filters")]
             told = (BY_NAME["pv.kind"].spec, BY_NAME["pv.status"].spec)
             lines += [(False, f"  {spec.name}{' ' * max(1, KEYS_WIDTH - cell_len(spec.name))}{spec.about}") for spec in told]

@@ -98,22 +98,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         from protocols.engine.scalars import Secret
         Secret.shown = True
     from tui.command import headless
+    from tui.terminal import keyboard
     asked = options.output or options.tree or options.dump or options.count or options.follow or options.info or lists
     asked = asked or options.save or options.filter is not None
-    if asked or sys.stdout is None or not sys.stdout.isatty():
+    if asked or sys.stdout is None or not sys.stdout.isatty() or not keyboard.has_screens():
         return headless.run(files[0] if files else None, options)
     return headless.guarded(lambda: _screens(files[0], options))
 
 
 def _screens(file: Path, options: argparse.Namespace) -> int:
     from tui.command import headless
-    from tui.terminal import first_rows
+    from tui.terminal import first_rows, keyboard
     capture = headless.open_capture(file, options)
-    drawn = first_rows.draw(file)
+    keyboard.take()
+    keyboard.quiet()
+    keyboard.on_end(_undraw)
     try:
+        first_rows.draw(file)
         from tui.app import app
         return app.run(capture, mouse=not options.no_mouse)
     except BaseException:
-        if drawn:
-            first_rows.withdraw()
+        first_rows.withdraw()
         raise
+    finally:
+        keyboard.give_back()
+
+
+def _undraw() -> None:
+    from tui.terminal import first_rows, keyboard
+    first_rows.withdraw()
+    keyboard.give_back()

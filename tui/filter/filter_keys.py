@@ -12,7 +12,7 @@ from tui.main.panes import Panes
 
 JOIN = {"=": "only", "!": "without", "&": "and", "|": "or", "x": "and not"}
 COMMANDS = {
-    "clear": "show all packets", "save NAME": "keep the filter in force", "filter NAME": "apply a saved filter, or a filter",
+    "clear": "show all packets", "save-filter NAME": "keep the filter in force", "filter NAME": "apply a saved filter, or a filter",
     "filter": "list the saved filters", "macro NAME TEXT": "define ${NAME:argument;argument}, TEXT with $1 $2", "macro": "list the macros",
     "set rows message": "filters hold for one message", "set rows packet": "filters hold for a packet, as in Wireshark",
 }
@@ -89,14 +89,14 @@ class FilterKeys:
         rest = rest.strip()
         if text == "clear":
             self.editor.filtering.apply(None)
-        elif word == "save":
+        elif word == "save-filter":
             self._save(rest)
         elif word == "filter" and rest:
             saved = self.editor.store.saved
             self.use(saved.get(rest, rest))
         elif word == "filter":
             names = ", ".join(f"{name}: {filter_}" for name, filter_ in sorted(self.editor.store.saved.items()))
-            self.say(f"saved: {printable(names)}" if names else "no filter is saved; :save NAME saves the one in force", "")
+            self.say(f"saved: {printable(names)}" if names else "no filter is saved; :save-filter NAME keeps the one in force", "")
         elif word == "macro":
             name, _, body = rest.partition(" ")
             self._macro(name, body)
@@ -132,9 +132,9 @@ class FilterKeys:
     def _save(self, name: str) -> None:
         text = self.editor.filtering.text
         if not NAME.fullmatch(name):
-            self.say("a name of letters, digits, . - _ is wanted: save NAME", "warning")
+            self.say("a name of letters, digits, . - _ is wanted: save-filter NAME", "warning")
         elif not text:
             self.say("there is no filter to save", "warning")
         else:
             fault = self.editor.store.save(name, text)
-            self.say(f"saved as {name}: {text}" if not fault else f"not saved: {printable(fault)}", "" if not fault else "error")
+            self.say(f"kept as {name}: {text}" if not fault else f"not saved: {printable(fault)}", "" if not fault else "error")

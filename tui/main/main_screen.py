@@ -28,6 +28,7 @@ from tui.filter.filter_editor import FilterEditor
 from tui.filter.filter_keys import JOIN, FilterKeys
 from tui.find.find_controller import Finding
 from tui.follow.follow_screen import FollowScreen
+from tui.main.command_line import CommandLine
 from tui.main.copy_menu import CopyMenu
 from tui.main.copying import FORMS, Target
 from tui.main.decode_screen import DecoderChoice, DecodeScreen
@@ -61,12 +62,13 @@ class MainScreen(KeyScreen):
         self._complete = capture.complete
         self.panes = Panes(capture, worker, start, self.say, self.refresh_status)
         self.title_bar, self.problems_bar, self.small_bar, self.field_bar = (Bar(id=name) for name in ("title", "problems", "small", "field"))
-        self.prompt, self.hints, self.menu = Prompt(), Hints(), CopyMenu()
+        self.prompt, self.hints, self.menu = Prompt(self._completions), Hints(), CopyMenu()
         self.going = Going(capture, worker, self.panes, self.say)
         self.filtering = Filtering(capture, searcher, self.panes.list, self.say, self._filter_changed)
         self.filter = FilterEditor(self.filtering, FilterStore(), self.say, self._filter_toggled)
         self.filter_keys = FilterKeys(self.filter, self.panes, self.say)
         self.finding = Finding(capture, searcher, self.panes, self.say, lambda: self.hints.left, self._ask_find)
+        self.commands = CommandLine(capture, searcher, self.going, self.filter_keys, self.say, lambda: self.app.exit(0))
         self.parts = (self.going, self.filter_keys, self.finding)
 
     def compose(self) -> ComposeResult:
@@ -271,6 +273,10 @@ class MainScreen(KeyScreen):
 
     # the command line
 
+    def _completions(self, sign: str, text: str) -> list[str]:
+        """What a text typed behind `:` may become."""
+        return self.commands.completions(text, self.contexts()) if sign == ":" else []
+
     def do_command(self, _press: Press) -> None:
         self.hints.display = False
         self.prompt.ask(":")
@@ -283,17 +289,9 @@ class MainScreen(KeyScreen):
                 self.finding.start(text or self.finding.text)
             self.refresh_status()
             return
-        action = actions.named(text)
-        if self.filter_keys.command(text):
-            pass
-        elif text in ("q", "q!", "quit"):
-            self.app.exit(0)
-        elif text.isascii() and text.isdigit():
-            self.going.jump(int(text[:12]) - 1, near=True)
-        elif action is not None and action.context in self.contexts():
+        action = self.commands.action(text, self.contexts())
+        if action is not None:
             self.perform(action)
-        elif text:
-            self.say(f"no command {text}; a packet number, clear, save, filter, macro, set rows, q, or an action's name", "warning")
         self.refresh_status()
 
     def on_prompt_dropped(self) -> None:

@@ -7,7 +7,9 @@ that a library or a child process prints can spoil the screen; the picture itsel
 from __future__ import annotations
 
 import os
+import selectors
 import threading
+from codecs import getincrementaldecoder
 from typing import Any
 
 from textual.app import App
@@ -16,10 +18,15 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
+from tui.app.textual_private import KeyParser
+from tui.terminal import keyboard
 from tui.terminal.picture import Picture
 
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
+POLL = 0.1
+"""Seconds after which the input thread looks whether the program ends, and a lone Escape is taken for the key."""
+MOST_READ = 4096
 PATIENCE = 2.0
 """Seconds that leaving waits for a terminal that takes no bytes."""
 
@@ -42,12 +49,8 @@ class DeltaDriver(LinuxDriver):
         self._size = self._size or self._get_terminal_size()
 
     def _get_terminal_size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal itself; exported COLUMNS and LINES are often stale."""
-        try:
-            size = tuple(os.get_terminal_size(self.fileno))
-        except OSError:
-            size = super()._get_terminal_size()
-        width, height = max(1, size[0]), max(1, size[1])
+        """Columns and rows of the terminal, of which the picture is made."""
+        width, height = keyboard.size_of(self.fileno)
         with self._wake:
             if (width, height) != (self._picture.width, self._picture.height):
                 self._picture.resize(width, height)
@@ -67,6 +70,28 @@ class DeltaDriver(LinuxDriver):
             self._sender = threading.Thread(target=self._send_changes, name="terminal-output", daemon=True)
             self._sender.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if keyboard.before is not None:
+            self.attrs_before = keyboard.before     # what Textual found was set by us
+
+    def run_input_thread(self) -> None:
+        """Read keys until the application ends."""
+        parser = KeyParser(self.background)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(POLL):
+                    data = os.read(self.fileno, MOST_READ)
+                    if not data:        # the terminal was closed: SIGHUP will end the program
+                        return
+                    text = decode(data)
+                    for message in parser.feed(text) if text else ():
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+
+    def background(self, answer: str) -> None:
+        """The terminal told its background's colour, in the words of XParseColor; called in the input thread."""
 
     def close(self) -> None:
         """Send what is left, and give the terminal and file descriptor 2 back."""

@@ -14,6 +14,7 @@ from captures.file.opening import open_source
 from captures.index.columns import PacketKind
 from captures.index.index import Index
 from captures.packet.rows import transport_row
+from tui.terminal import keyboard
 
 __all__ = ["draw", "withdraw"]
 
@@ -28,26 +29,30 @@ class _Enough(threading.Event):
         return True
 
 
-def draw(file: Path) -> bool:
-    """Draw the file's first rows on the terminal; whether that was done."""
+_drawn = False
+
+
+def draw(file: Path) -> None:
+    """Draw the file's first rows on the terminal, if there is room."""
+    global _drawn
     terminal = sys.__stderr__
     if terminal is None or not terminal.isatty() or os.environ.get("TEXTUAL_DRIVER"):
-        return False
-    columns, lines = os.get_terminal_size(terminal.fileno())
+        return
+    columns, lines = keyboard.size_of(terminal.fileno())
     if columns < LEAST[0] or lines < LEAST[1]:
-        return False
+        return
     index = Index(open_source(file))
     index.run(_Enough())
     shown = "\r\n".join(line[:columns] for line in _lines(index, file.name, lines // 2))
     index.source.close()
+    _drawn = True
     terminal.write(ENTER + shown)
     terminal.flush()
-    return True
 
 
 def withdraw() -> None:
-    """Give the terminal back, when the application does not come."""
-    if sys.__stderr__ is not None:
+    """Take the rows away, when the application does not come."""
+    if _drawn and sys.__stderr__ is not None:
         sys.__stderr__.write(LEAVE)
         sys.__stderr__.flush()
 
