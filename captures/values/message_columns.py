@@ -26,6 +26,9 @@ __all__ = ["MessageColumns"]
 
 Array = NDArray[Any]
 Keep = Callable[[str], ValueColumn]
+How = Callable[[Conversation, Messages, FieldName, Array], FieldColumn | None]
+OPERATION = "pv.op"
+"""The word that heads and headers may tell."""
 ALL = "pv"
 """The field that every message has, and that says nothing more."""
 
@@ -78,29 +81,28 @@ class MessageColumns:
         members: Array | None = None
         for key in keys:
             field, column = wanted.fields[key], keep(key)
-            costly = field.name in BY_NAME and bool(BY_NAME[field.name].word) and bool(layers)
-            if costly:
-                asked = column.unread(packets)
-            else:
-                answered = self._answered.setdefault(key, set())
-                if (transport, number) in answered:
-                    continue
+            worded = field.name in BY_NAME and bool(BY_NAME[field.name].word) and bool(layers)
+            answered = self._answered.setdefault(key, set())
+            if (transport, number) not in answered and (not worded or field.name == OPERATION):
                 answered.add((transport, number))
                 if members is None:
                     members = self.capture.index.packets_of(transport, number)
-                asked = column.unread(members)
-            if len(asked):
-                self._answer(layers, field, column, asked)
+                self._answer(layers, field, column, column.unread(members), self._known)
+            if worded:
+                self._answer(layers, field, column, column.unread(packets), self._worded)
 
-    def _answer(self, layers: Sequence[Conversation], field: FieldName, column: ValueColumn, packets: Array) -> None:
+    @staticmethod
+    def _answer(layers: Sequence[Conversation], field: FieldName, column: ValueColumn, packets: Array, how: How) -> None:
         """Keep the values of these packets (ascending) but those of which some layer does not tell."""
+        if not len(packets):
+            return
         told: list[Told] = []
         for layer in layers:
             assert layer.messages is not None
             rows = layer.messages.in_packets(packets)
             if not len(rows):
                 continue
-            known = self._known(layer, layer.messages, field, rows)
+            known = how(layer, layer.messages, field, rows)
             if known is None:
                 packets = packets[~np.isin(packets, layer.messages.packet[rows])]
                 continue
@@ -118,14 +120,14 @@ class MessageColumns:
         column.add_codes(packets, of.searchsorted(packets, "right") - of.searchsorted(packets), codes)
 
     def _known(self, conversation: Conversation, messages: Messages, field: FieldName, rows: Array) -> FieldColumn | None:
-        """The field's values in these messages of one conversation; None where only the messages themselves tell."""
+        """The field's values in these messages of one conversation, had without reading a message; None where only the messages themselves tell."""
         name, decoder = field.name, conversation.decoder
         assert decoder is not None
         everywhere = np.ones(len(rows), np.bool_)
-        if name == "pv.op":
-            return self._operations(conversation, messages, rows)
+        if name == OPERATION:
+            return self._of_heads(conversation, messages, name, rows)
         if name in BY_NAME:
-            return self._column(conversation, messages, name, rows)
+            return BY_NAME[name].of(Chosen(conversation, messages, rows), None)
         if name in (ALL, decoder.name):
             return FieldColumn(np.zeros(len(rows), np.int64), everywhere, everywhere)
         if field.protocol != decoder.name:
@@ -136,28 +138,20 @@ class MessageColumns:
             return FieldColumn(messages.packet[peer] + 1, there, everywhere)
         return self._of_heads(conversation, messages, name, rows)
 
-    def _column(self, conversation: Conversation, messages: Messages, name: str, rows: Array) -> FieldColumn:
-        """A column that every message has."""
-        column, words = BY_NAME[name], None
-        if column.word:
-            words = self.capture.messages.words(conversation)
-            words.read(rows)
-        return column.of(Chosen(conversation, messages, rows), words)
-
-    def _operations(self, conversation: Conversation, messages: Messages, rows: Array) -> FieldColumn:
-        """The operations, from the messages' heads, else from their headers, else from their words, in this order of cost."""
-        known = self._of_heads(conversation, messages, "pv.op", rows)
-        if known is not None and known.sure.all():
-            return known
-        request = Chosen(conversation, messages, rows).request
-        names = [messages[row].header.op or (messages[asked].header.op if asked >= 0 else "")
-                 for row, asked in zip(rows.tolist(), request.tolist(), strict=True)]
-        if not all(names):
-            return self._column(conversation, messages, "pv.op", rows)
-        distinct = list(dict.fromkeys(names))
-        place = {name: k for k, name in enumerate(distinct)}
-        everywhere = np.ones(len(rows), np.bool_)
-        return FieldColumn(np.array([place[name] for name in names], np.int64), everywhere, everywhere, distinct)
+    def _worded(self, conversation: Conversation, messages: Messages, field: FieldName, rows: Array) -> FieldColumn | None:
+        """The same of a word: an operation from the messages' headers where these name it, all else from the decoder's words."""
+        if field.name == OPERATION:
+            request = Chosen(conversation, messages, rows).request
+            names = [messages[row].header.op or (messages[asked].header.op if asked >= 0 else "")
+                     for row, asked in zip(rows.tolist(), request.tolist(), strict=True)]
+            if all(names):
+                distinct = list(dict.fromkeys(names))
+                place = {name: k for k, name in enumerate(distinct)}
+                everywhere = np.ones(len(rows), np.bool_)
+                return FieldColumn(np.array([place[name] for name in names], np.int64), everywhere, everywhere, distinct)
+        words = self.capture.messages.words(conversation)
+        words.read(rows)
+        return BY_NAME[field.name].of(Chosen(conversation, messages, rows), words)
 
     @staticmethod
     def _of_heads(conversation: Conversation, messages: Messages, name: str, rows: Array) -> FieldColumn | None:
