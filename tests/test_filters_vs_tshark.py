@@ -37,13 +37,12 @@ end
 EQUAL = (
     "kafka/nDPI__kafka.pcapng", "mongodb/packetbeat__mongodb_inserts.pcap", "mqtt/deepflow__mqtt_roundtrip.pcap", "tcp-behaviour/deepflow__ip-fragment.pcap",
     "link-and-odd/PcapPlusPlus__CiscoHDLC.pcap", "link-and-odd/PcapPlusPlus__tcp-malformed.pcap", "link-and-odd/tcpdump__tcp_rst_data.pcap",
-    "link-and-odd/suricata-verify__http-gap-beyond-body.input.pcap",
+    "link-and-odd/suricata-verify__http-gap-beyond-body.input.pcap", "pcapng-suite/hadrielk__be_test012.pcapng",
 )
 EXCEPTIONS = {
     "any port": ("kafka/deepflow__00-produce-v7-sw8.pcap", {4, 6}),             # tshark knows Kafka and MongoDB by their ports, we by what they say
     "tunnels": ("link-and-odd/zeek__erspanIII.pcap", {1, 2}),                   # GRE, ERSPAN, Geneve, VXLAN and L2TP are not opened
     "links": ("link-and-odd/zeek__arp-who-has-radiotap.pcap", {1, 2}),          # 802.11, PPI, NFLOG; the tags E-tag and NSH: bytes without layers
-    "no time": ("pcapng-suite/hadrielk__be_test012.pcapng", {1, 2}),            # simple packet blocks have no time in tshark, here that of 1970
     "other blocks": ("pcapng-suite/rusticata__test017-le.pcapng", {1, 2, 3, 4}),  # tshark counts custom blocks of pcapng as frames
     "no length": ("link-and-odd/tcpdump__bigtcp-ipv6.pcap", {1}),               # an IPv6 length of 0 is read as segmentation offload, as in IPv4
     "options": ("link-and-odd/zeek__ipv6-mobility-dst-opts.pcap", {1}),         # an option that runs past its header does not end the reading
