@@ -1,8 +1,10 @@
 """Compressed captures: the same packets as uncompressed; damage, cuts, bombs and a full disk leave what was good."""
 from __future__ import annotations
 
+import bz2
 import errno
 import gzip
+import lzma
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,9 @@ from captures.file import compressed
 from captures.file.errors import CaptureError
 from captures.file.opening import open_source
 
-PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress, "lz4": lz4.frame.compress}
+PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress, "lz4": lz4.frame.compress,
+                                             "xz": lzma.compress, "bzip2": bz2.compress}
+CASES = Path(__file__).parent / "data" / "cases"
 KINDS = list(PACK)
 SMALL = pcap([Sent(n, b"packet %d" % n) for n in range(50)])
 Write = Callable[[bytes], Path]
@@ -74,8 +78,41 @@ def test_padding_behind_gzip_is_no_problem_and_garbage_is_told(write: Write) -> 
 def test_frames_without_data_are_skipped(write: Write, kind: str) -> None:
     empty = b"\x53\x2a\x4d\x18" + pack("<I", 5) + b"hello"
     middle = PACK[kind](SMALL[:500]) + empty + PACK[kind](SMALL[500:])
-    found, source = read(write(empty + middle if kind == "zstd" else middle))
-    assert (len(found), source.problems, source.format) == (50, [], f"pcap ({kind})")
+    for data in (middle, empty + middle, empty * 3 + middle):
+        found, source = read(write(data))
+        assert (len(found), source.problems, source.format) == (50, [], f"pcap ({kind})")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("tools-two.pcap.xz", "xz"), ("tools-two.pcap.bz2", "bzip2"), ("tools-skippable-first.pcap.lz4", "lz4")])
+def test_cases_hold_two_packets(name: str, kind: str) -> None:
+    found, source = read(CASES / name)
+    assert ([len(got.data) for got in found], source.problems, source.format) == ([52, 53], [], f"pcap ({kind})")
+
+
+@pytest.mark.parametrize(("head", "name"), [
+    (b"\x89LZO\0\r\n\x1a\n\x10\x40", "lzop"), (b"\xff\x06\0\0sNaPpY\0", "snappy"), (lzma.compress(SMALL, lzma.FORMAT_ALONE)[:200], "lzma"),
+    (b"\x02\x21\x4c\x18\x50\0\0\0", "old LZ4"), (b"LZIP\x01", "lzip"), (b"\x1f\x9d\x90", "compress"), (b"PK\x03\x04\x14\0", "zip"),
+])
+def test_a_compression_that_is_not_opened_is_named(write: Write, head: bytes, name: str) -> None:
+    with pytest.raises(CaptureError, match=f"capture: {name} data, which is not opened here: decompress it first"):
+        open_source(write(head))
+
+
+def test_brotli_is_named_by_the_files_name(tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap.br"
+    path.write_bytes(b"\x0b\x02\x80abc")
+    with pytest.raises(CaptureError, match="brotli data, which is not opened here"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("kind", ["xz", "bzip2"])
+def test_late_damage_leaves_the_packets_before_in_xz_and_bzip2(write: Write, kind: str) -> None:
+    whole, _ = read(write(make(6000, 20)))
+    data = bytearray(PACK[kind](make(6000, 20)))
+    data[len(data) * 9 // 10] ^= 255
+    found, source = read(write(bytes(data)))
+    assert found[:3000] == whole[:3000]     # xz has no check before the end of what is damaged
+    assert any(f"{kind} data damaged near byte" in problem for problem in source.problems)
 
 
 @pytest.mark.parametrize("kind", KINDS)

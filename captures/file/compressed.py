@@ -1,4 +1,4 @@
-"""Captures in gzip (RFC 1952), zstd (RFC 8878) or the LZ4 frame format, decompressed into a spool as far as the reader has come.
+"""Captures in gzip (RFC 1952), zstd (RFC 8878), xz, bzip2 or the LZ4 frame format, decompressed into a spool as far as the reader has come.
 
 The spool is an unlinked temporary file, made sparse at its largest permitted length and mapped once, so that the first packets are
 there before the last are decompressed and offsets never change. That length is the defence against decompression bombs: a thousand
@@ -15,19 +15,44 @@ from typing import Any
 from captures.file.errors import CaptureError
 from captures.file.mapped import Mapped
 
-MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
+MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
+FOREIGN = {
+    b"\x89LZO\x00\r\n\x1a\n": "lzop", b"\xff\x06\x00\x00sNaPpY": "snappy", b"\x5d\x00\x00": "lzma", b"\x02\x21\x4c\x18": "old LZ4", b"LZIP": "lzip",
+    b"\x1f\x9d": "compress", b"PK\x03\x04": "zip", b"7z\xbc\xaf\x27\x1c": "7z", b"LRZI": "lrzip",
+}
+"""First bytes of what is not opened here."""
 SKIPPABLE = b"\x2a\x4d\x18"     # behind a byte 0x50 - 0x5f: a frame without data, of zstd (where pzstd begins files with it) and of LZ4
 
 RATIO = 1000                    # capture data in gzip is seldom below a twentieth; deflate cannot go below a 1032nd
 SMALLEST = 256 << 20
 LARGEST = 64 << 30
 PIECE = 4 << 20                 # decompressed at most at a time
-READ = {"gzip": 256 << 10, "lz4": 256 << 10, "zstd": 4 << 10}   # zstd has no bound on what a piece becomes: 32,768 times at worst
+SMALL_PIECE = 64 << 10          # for libraries that keep a piece to themselves when they meet damage in it
+READ = {"gzip": 256 << 10, "lz4": 256 << 10, "xz": 64 << 10, "bzip2": 64 << 10, "zstd": 4 << 10}
+"""Compressed bytes read at a time; zstd has no bound on what a piece becomes: 32,768 times at worst."""
+XZ_MEMORY = 512 << 20           # xz -9 asks for 65 MiB
+MOST_SKIPPED = 1000             # frames without data before the first with some
+HEAD = 16
 
 
-def compression(head: bytes) -> str:
-    """"gzip", "zstd", "lz4", or "" when the first four bytes are none of theirs."""
-    return "zstd" if _skippable(head) else next((name for magic, name in MAGICS.items() if head.startswith(magic)), "")
+def compression(descriptor: int) -> str:
+    """"gzip", "zstd", "lz4", "xz", "bzip2", or "" when the file does not begin as any of these; frames without data are passed over."""
+    at = 0
+    for _ in range(MOST_SKIPPED):
+        head = os.pread(descriptor, HEAD, at)
+        if not _skippable(head) or len(head) < 8:
+            break
+        at += 8 + int.from_bytes(head[4:8], "little")
+    return _kind(head) or ("zstd" if at else "")
+
+
+def foreign(head: bytes, suffix: str) -> str:
+    """The name of a compression that is not opened here, by a file's first `HEAD` bytes; brotli's have no mark, so its name tells. "" for anything else."""
+    return next((name for magic, name in FOREIGN.items() if head.startswith(magic)), "brotli" if suffix.lower() == ".br" else "")
+
+
+def _kind(head: bytes) -> str:
+    return next((name for magic, name in MAGICS.items() if head.startswith(magic)), "")
 
 
 def _skippable(head: bytes) -> bool:
@@ -75,8 +100,8 @@ class Spool(Mapped):
 
     def fill(self, end: int) -> int:
         """Decompress until `end` bytes are there, or the end, or what stops it; `wrong` then says what that was."""
-        end = min(end, self.size)
-        while self.available < end and not self.ended:
+        # with all room taken, one piece more tells whether that was all
+        while (self.available < min(end, self.size) or end > self.size == self.available) and not self.ended:
             try:
                 data = self._piece()
             except Damaged as damage:
@@ -123,11 +148,11 @@ class Spool(Mapped):
 
     def _next_member(self) -> bool:
         """Whether another member begins at `pending`; bytes that begin none end the data, as zero padding behind a gzip member does."""
-        if len(self.pending) < 4:
+        if len(self.pending) < HEAD:
             more = os.read(self.source, READ[self.kind])
             self.taken += len(more)
             self.pending += more
-        if compression(self.pending) != self.kind and not (self.kind == "lz4" and _skippable(self.pending)):
+        if _kind(self.pending) != self.kind and not (self.kind in ("lz4", "zstd") and _skippable(self.pending)):
             trailing = self.compressed - self.taken + len(self.pending)
             self._stop(f"{trailing:,} bytes behind the {self.kind} data passed over" if self.pending.strip(b"\0") else "")
             return False
@@ -243,9 +268,47 @@ class _Lz4:
         return out
 
 
-_DECODERS: dict[str, Callable[[], _Zlib | _Zstd | _Lz4]] = {"gzip": _Zlib, "zstd": _Zstd, "lz4": _Lz4}
+class _Library:
+    """One xz or bzip2 stream, by the standard library."""
+
+    def __init__(self, inner: Any, error: type[Exception]) -> None:
+        self.inner = inner
+        self.error = error
+        self.rest = b""
+
+    @property
+    def hungry(self) -> bool:
+        return bool(self.inner.needs_input)
+
+    @property
+    def eof(self) -> bool:
+        return bool(self.inner.eof)
+
+    def decompress(self, data: bytes) -> bytes:
+        try:
+            out: bytes = self.inner.decompress(data, SMALL_PIECE)
+        except self.error as error:
+            raise Damaged(str(error)) from error
+        self.rest = self.inner.unused_data if self.inner.eof else b""
+        return out
 
 
-def _decoder(kind: str) -> _Zlib | _Zstd | _Lz4:
+def _xz() -> _Library:
+    import lzma
+
+    return _Library(lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY), lzma.LZMAError)
+
+
+def _bzip2() -> _Library:
+    import bz2
+
+    return _Library(bz2.BZ2Decompressor(), OSError)
+
+
+Decompressor = _Zlib | _Zstd | _Lz4 | _Library
+_DECODERS: dict[str, Callable[[], Decompressor]] = {"gzip": _Zlib, "zstd": _Zstd, "lz4": _Lz4, "xz": _xz, "bzip2": _bzip2}
+
+
+def _decoder(kind: str) -> Decompressor:
     return _DECODERS[kind]()
 

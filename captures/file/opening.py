@@ -1,6 +1,6 @@
 """Opening capture files: what a file is, is told by its first bytes, never by its name.
 
-pcap and pcapng, each also compressed with gzip, zstd or LZ4. `open_source` reads the head; `Source.chunks` then gives the packets.
+pcap and pcapng, each also compressed with gzip, zstd, LZ4, xz or bzip2. `open_source` reads the head; `Source.chunks` then gives the packets.
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def open_source(path: Path) -> Source:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise CaptureError(f"{shown}: {reason}") from error
     try:
-        return _open(descriptor)
+        return _open(descriptor, path.suffix)
     except CaptureError as error:
         raise CaptureError(f"{shown}: {printable(str(error))}") from error
     except OSError as error:
@@ -38,7 +38,7 @@ def open_source(path: Path) -> Source:
         os.close(descriptor)
 
 
-def _open(descriptor: int) -> Source:
+def _open(descriptor: int, suffix: str) -> Source:
     status = os.fstat(descriptor)
     if stat.S_ISDIR(status.st_mode):
         raise CaptureError("a directory, not a capture file")
@@ -48,7 +48,7 @@ def _open(descriptor: int) -> Source:
         raise CaptureError("the file is empty")
     kind, data = _buffer(descriptor, status.st_size)
     try:
-        return _source(data, kind)
+        return _source(data, kind, suffix)
     except CaptureError:
         data.close()
         raise
@@ -60,13 +60,13 @@ def _buffer(descriptor: int, length: int) -> tuple[str, Mapped]:
     if not head.startswith(SECTION) and variant(head) is None:
         from captures.file.compressed import Spool, compression  # plain captures open without it
 
-        kind = compression(head[:4])
+        kind = compression(descriptor)
         if kind:
             return kind, Spool(descriptor, length, kind)
     return "", map_file(descriptor)
 
 
-def _source(data: Mapped, kind: str) -> Source:
+def _source(data: Mapped, kind: str, suffix: str) -> Source:
     there = data.fill(FIRST)
     head = data.buffer[: min(there, 8)]
     if head.startswith(SECTION):
@@ -76,5 +76,8 @@ def _source(data: Mapped, kind: str) -> Source:
     if variant(head) is not None:
         return PcapSource(data, kind)
     if not kind:
-        raise CaptureError("not a pcap or pcapng file")
+        from captures.file.compressed import HEAD, foreign
+
+        other = foreign(data.buffer[:HEAD], suffix)
+        raise CaptureError(f"{other} data, which is not opened here: decompress it first" if other else "not a pcap or pcapng file")
     raise CaptureError(data.wrong or f"{kind} data, but no pcap or pcapng file in it")

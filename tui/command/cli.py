@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         prog="protoview", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )
     add = made.add_argument
-    add("file", nargs="?", metavar="FILE", help="a pcap or pcapng file, also compressed with gzip, zstd or LZ4")
+    add("file", nargs="?", metavar="FILE", help="a pcap or pcapng file, also compressed with gzip, zstd, LZ4, xz or bzip2")
     add("-r", dest="read", metavar="FILE", help="the same, as tshark writes it")
     add("--demo", action="store_true", help="open the capture that comes with the program")
     add("-d", dest="decode_as", action="append", default=[], metavar="tcp.port==N,NAME", help="take all streams with this port for protocol NAME (repeatable)")
