@@ -101,6 +101,18 @@ def process(number: int, name: str) -> bytes:
     return block(0x80000001, pack("<I", number) + options([(2, name.encode())], "<"))
 
 
+def test_addresses_have_the_names_that_the_file_gives_them(tmp_path: Path) -> None:
+    capture = opened(CASES / "tools-names.pcapng")
+    assert table(capture, "ip.src_host", "ip.dst_host", "ip.host") == [["alpha.example", "beta.example", "alpha.example,beta.example"]] * 2
+    assert shown(capture, 'ip.host == "beta.example"') == shown(capture, 'ip.src_host contains "alpha"') == [1, 2]
+    assert shown(capture, 'ip.host == "beta2"') == shown(capture, 'ip.src_host == "10.0.0.1"') == []
+    six = bytes.fromhex("020000000002020000000001" "86dd" "6000000000083b40") + bytes(15) + b"\1" + bytes(15) + b"\2" + bytes(8)
+    named = block(4, pack("<HH", 2, 20) + bytes(15) + b"\2" + b"two\0" + bytes(4))
+    capture = opened(tmp_path / "in.pcapng", section() + interface() + named + enhanced(Sent(5, six)) + enhanced(Sent(5, UDP)))
+    names = ["ipv6.src_host", "ipv6.dst_host", "ipv6.host", "ip.src_host", "ip.dst_host", "ip.host"]
+    assert table(capture, *names) == [["::1", "two", "::1,two", "", "", ""], ["", "", "", "10.0.0.1", "10.0.0.2", "10.0.0.1,10.0.0.2"]]
+
+
 def test_a_packet_names_processes_of_its_section(tmp_path: Path) -> None:
     """As tcpdump of macOS writes them: a block a process, and in the packet's options its place among the section's."""
     def by(first: int, second: int | None = None) -> bytes:

@@ -84,6 +84,11 @@ class Metadata:
             known = self.names.setdefault(buffer[at : at + width], [])
             known += [name for one in buffer[at + width : at + length].split(b"\0") if one and (name := text(one)) not in known]
 
+    def name_of(self, address: bytes) -> str:
+        """The first name that the file gives an address, "" for none."""
+        names = self.names.get(address)
+        return names[0] if names else ""
+
     def counts(self, buffer: mmap, start: int, end: int, order: str, first_interface: int) -> None:
         """An Interface Statistics Block whose body is [start, end)."""
         if end - start < 12:

@@ -6,6 +6,7 @@ payload of TCP or UDP lies.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from protocols.decoder import View
@@ -68,6 +69,11 @@ class PacketOptions:
 NO_OPTIONS = PacketOptions()
 
 
+def unnamed(address: bytes) -> str:
+    """No name for any address."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a packet beside its bytes. Times in nanoseconds, None where the file gives the packet none; `link` is the link type (DLT); `section`
@@ -86,6 +92,8 @@ class Facts:
     offset: int | None = None
     fcs: int | None = None
     options: PacketOptions = NO_OPTIONS
+    name_of: Callable[[bytes], str] = unnamed
+    """The name that the file gives a packed address, "" for none."""
     since_first: int | None = 0
     since_previous: int | None = 0
     stream: int | None = None

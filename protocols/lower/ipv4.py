@@ -8,7 +8,7 @@ import dpkt
 from protocols.engine.fields import Field, Spec, generated, group, raw
 from protocols.lower.facts import Datagram
 from protocols.lower.header_tables import Header, Part, address, enough
-from protocols.lower.layer import BAD, Dissection, Network, Next, flag, folded, status, status_spec, verify
+from protocols.lower.layer import BAD, Dissection, Hosts, Network, Next, flag, folded, status, status_spec, verify
 
 PROTOCOLS = {
     0: "IPv6 Hop-by-Hop Option", 1: "ICMP", 2: "IGMP", 4: "IPIP", 6: "TCP", 8: "EGP", 9: "IGRP", 17: "UDP", 33: "DCCP", 41: "IPv6",
@@ -59,6 +59,8 @@ CHECKSUM = Spec("ip.checksum", "Header Checksum", "uint16", base="hex")
 CHECKSUM_STATUS = status_spec("ip.checksum.status", "Header checksum status")
 ADDRESS = Spec("ip.addr", "Source or Destination Address", "ipv4")
 SOURCE = Spec("ip.src", "Source Address", "ipv4")
+HOSTS = Hosts(Spec("ip.src_host", "Source Host", "string"), Spec("ip.dst_host", "Destination Host", "string"),
+              Spec("ip.host", "Source or Destination Host", "string", about="The name that the file gives the address, or the address"))
 DESTINATION = Spec("ip.dst", "Destination Address", "ipv4")
 OPTION = Spec("ip.opt", "Options")
 OPTION_TYPE = Spec("ip.opt.type", "Type", "uint8", OPTIONS)
@@ -79,7 +81,8 @@ FRAGMENT_COUNT = Spec("ip.fragment.count", "Fragment count", "uint32")
 REASSEMBLED = Spec("ip.reassembled.length", "Reassembled IPv4 length", "uint32")
 SPECS = (
     IP, VERSION, HEADER_LENGTH, DSFIELD, DSCP, ECN, TOTAL, ID, FLAGS, RESERVED, DONT_FRAGMENT, MORE_FRAGMENTS, OFFSET, TTL, PROTOCOL, CHECKSUM, CHECKSUM_STATUS,
-    SOURCE, DESTINATION, ADDRESS, OPTION, OPTION_TYPE, OPTION_LENGTH, POINTER, ROUTER_ALERT, RECORDED, SOURCE_ROUTE, OVERFLOW, STAMP_FLAG, STAMP, STAMP_ADDRESS,
+    SOURCE, DESTINATION, ADDRESS, *HOSTS,
+    OPTION, OPTION_TYPE, OPTION_LENGTH, POINTER, ROUTER_ALERT, RECORDED, SOURCE_ROUTE, OVERFLOW, STAMP_FLAG, STAMP, STAMP_ADDRESS,
     OPTION_PADDING, FRAGMENTS, FRAGMENT, FRAGMENT_COUNT, REASSEMBLED,
 )
 
@@ -134,6 +137,7 @@ def dissect(walk: Dissection, start: int, end: int) -> Next | None:
 
     def children() -> Sequence[Field]:
         out = HEADER.fields(data, start, view)
+        HOSTS.add(out, walk.facts, sender, to)
         if total == 0:
             out[3] = Field(TOTAL, whole - start, start + 2, 2, view, (), f"Total Length: {whole - start} (0 in the header: left to segmentation offload)")
         offload = " (0 may come from checksum offload)" if verdict.status == BAD and not check else ""

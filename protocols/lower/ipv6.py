@@ -9,7 +9,7 @@ from protocols.engine.fields import Field, Spec, group, raw
 from protocols.lower.header_tables import Header, Part, address, enough
 from protocols.lower.ipv4 import CODEPOINT_SHORT, CODEPOINTS, CONGESTION, CONGESTION_SHORT, PROTOCOLS, fragment_bytes, pieces
 from protocols.lower.ipv4 import VERSION as IP_VERSION
-from protocols.lower.layer import Dissection, Network, Next, flag
+from protocols.lower.layer import Dissection, Hosts, Network, Next, flag
 
 IPV6 = Spec("ipv6", "Internet Protocol Version 6", "protocol")
 VERSION = Spec("ipv6.version", "Version", "uint8", mask=0xF0)
@@ -23,6 +23,8 @@ NEXT = Spec("ipv6.nxt", "Next Header", "uint8", PROTOCOLS)
 HOPS = Spec("ipv6.hlim", "Hop Limit", "uint8")
 ADDRESS = Spec("ipv6.addr", "Source or Destination Address", "ipv6")
 SOURCE = Spec("ipv6.src", "Source Address", "ipv6")
+HOSTS = Hosts(Spec("ipv6.src_host", "Source Host", "string"), Spec("ipv6.dst_host", "Destination Host", "string"),
+              Spec("ipv6.host", "Source or Destination Host", "string", about="The name that the file gives the address, or the address"))
 DESTINATION = Spec("ipv6.dst", "Destination Address", "ipv6")
 HOP_BY_HOP = Spec("ipv6.hopopts", "IPv6 Hop-by-Hop Option", "protocol")
 HOP_NEXT = Spec("ipv6.hopopts.nxt", "Next Header", "uint8", PROTOCOLS)
@@ -69,7 +71,7 @@ AH_SPI = Spec("ah.spi", "AH SPI", "uint32", base="hex")
 AH_SEQUENCE = Spec("ah.sequence", "AH Sequence", "uint32")
 AH_ICV = Spec("ah.icv", "AH ICV", "bytes")
 SPECS = (
-    IPV6, VERSION, CLASS, DSCP, ECN, FLOW, LENGTH, NEXT, HOPS, SOURCE, DESTINATION, ADDRESS, HOP_BY_HOP, HOP_NEXT, HOP_LENGTH, DESTINATION_OPTIONS,
+    *HOSTS, IPV6, VERSION, CLASS, DSCP, ECN, FLOW, LENGTH, NEXT, HOPS, SOURCE, DESTINATION, ADDRESS, HOP_BY_HOP, HOP_NEXT, HOP_LENGTH, DESTINATION_OPTIONS,
     DESTINATION_NEXT, DESTINATION_LENGTH, OPTION, OPTION_TYPE, OPTION_LENGTH, PAD1, PADDING, ALERT, JUMBO, HOME, UNKNOWN, ROUTING, ROUTING_NEXT, ROUTING_LENGTH,
     ROUTING_TYPE, SEGMENTS, ROUTING_ADDRESS, ROUTING_RESERVED, ROUTING_DATA, FRAGMENT, FRAGMENT_NEXT, FRAGMENT_RESERVED, OFFSET, RESERVED_BITS, MORE, ID,
     FRAGMENTS, PIECE, PIECE_COUNT, REASSEMBLED, AH, AH_NEXT, AH_LENGTH, AH_RESERVED, AH_SPI, AH_SEQUENCE, AH_ICV,
@@ -112,7 +114,13 @@ def dissect(walk: Dissection, start: int, end: int) -> Next | None:
         walk.covered = min(whole, len(data))
     walk.network = Network(sender, to)
     walk.ttl = hops
-    walk.add(IPV6, start, body, lambda: HEADER.fields(data, start, view), f"Internet Protocol Version 6, Src: {source}, Dst: {destination}")
+
+    def children() -> Sequence[Field]:
+        out = HEADER.fields(data, start, view)
+        HOSTS.add(out, walk.facts, sender, to)
+        return out
+
+    walk.add(IPV6, start, body, children, f"Internet Protocol Version 6, Src: {source}, Dst: {destination}")
     walk.columns("IPv6", f"{PROTOCOLS.get(following, 'Unknown')} ({following})")
     return _next(walk, following, body, whole)
 

@@ -14,7 +14,7 @@ from protocols.engine import fields as f
 from protocols.engine.fields import Field, Spec
 from protocols.lower.facts import Facts, Lower
 
-__all__ = ["BAD", "DATA", "DATA_LENGTH", "GOOD", "LIMITED", "Dissection", "Network", "Next", "Sum", "flag", "folded", "status", "status_spec",
+__all__ = ["BAD", "DATA", "DATA_LENGTH", "GOOD", "LIMITED", "Dissection", "Hosts", "Network", "Next", "Sum", "flag", "folded", "status", "status_spec",
            "transport_sum", "unread", "verify"]
 
 LIMITED = Spec("_ws.short", "Packet size limited during capture", "string", about="The capture holds only the start of the packet")
@@ -107,6 +107,20 @@ class Dissection:
 def unread(data: bytes, start: int, end: int, view: int = 0) -> list[Field]:
     """What is in a `data` node for the bytes `start` .. `end`: themselves, and how many."""
     return [f.raw(data, start, end, view), f.generated(DATA_LENGTH, end - start, at=start, view=view)]
+
+
+class Hosts(NamedTuple):
+    """The specs for names of a network layer's ends."""
+
+    source: Spec
+    destination: Spec
+    either: Spec
+
+    def add(self, fields: list[Field], facts: Facts, source: bytes, destination: bytes) -> None:
+        """Put names below the two addresses, the last two of a whole header's `fields`: those that the file gives, else the addresses again."""
+        for spec, packed, shown in ((self.source, source, fields[-2]), (self.destination, destination, fields[-1])):
+            name = facts.name_of(packed) or shown.value
+            shown._children = [*shown.fields, *(Field(one, name, shown.start, 0, shown.view) for one in (spec, self.either))]
 
 
 class Sum(NamedTuple):

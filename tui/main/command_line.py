@@ -81,12 +81,14 @@ class CommandLine:
             self.worker.ask("save", partial(self._save, packets, path), partial(self._saved, printable(name)),
                             lambda fault: self.say(f"not saved: {printable(fault)}", "error"))
 
-    def _save(self, packets: Sequence[int], path: Path) -> int:
+    def _save(self, packets: Sequence[int], path: Path) -> tuple[int, list[str]]:
         from captures.file.save import save_packets
-        return save_packets(self.capture, packets, path)
+        lost: list[str] = []
+        return save_packets(self.capture, packets, path, tell=lost.append), lost
 
-    def _saved(self, name: str, count: int) -> None:
-        self.say(f"saved {count:,} {'packet' if count == 1 else 'packets'} as {name}", "good")
+    def _saved(self, name: str, answer: tuple[int, list[str]]) -> None:
+        count, lost = answer
+        self.say("; ".join([f"saved {count:,} {'packet' if count == 1 else 'packets'} as {name}", *lost]), "warning" if lost else "good")
 
 
 def files(text: str) -> list[str]:
