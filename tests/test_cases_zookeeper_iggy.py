@@ -78,7 +78,8 @@ def test_a_status_without_a_name_is_an_answer_like_any_other() -> None:
     """Replies come in the order of requests: 13099 to the first create, 1012 to the second, and the pings are well."""
     found = [row[:4] for row in rows("iggy-new-status") if row[1] != "login_user"]
     assert found == [(6, "create_stream", "server_error", 7), (6, "create_stream", "client_error", 8), (6, "ping", "ok", 9),
-                     (7, "create_stream", "server_error", 6), (8, "create_stream", "client_error", 6), (9, "ping", "ok", 6), (10, "ping", "ok", 11), (11, "ping", "ok", 10)]
+                     (7, "create_stream", "server_error", 6),
+                     (8, "create_stream", "client_error", 6), (9, "ping", "ok", 6), (10, "ping", "ok", 11), (11, "ping", "ok", 10)]
     one = conversation("iggy-new-status")
     assert [one.summary(pdu).code for pdu in one.pdus if pdu.packet + 1 in (7, 8)] == [13099, 1012]
 
@@ -112,3 +113,12 @@ def test_a_session_of_which_eighteen_bytes_a_packet_were_captured_keeps_its_name
     assert [row[1] for row in rows("zookeeper-cut-named-kafka")] == ["connect", "connect", "getData", "getData", "getData", "getData", "multi", "multi"]
     assert {one.summary(pdu).status for pdu in one.pdus} == {Status.TRUNCATED}
     assert not [row[4] for row in rows("zookeeper-cut-named-kafka") if "OK" in row[4]]
+
+
+def test_answers_that_were_captured_first_pair_by_what_they_acknowledge() -> None:
+    """Both directions are whole; the server's packets stand 50 ms too early in the file."""
+    pairs = {(row[1], row[0]): (row[3], row[2]) for row in rows("iggy-answers-captured-first")}
+    assert pairs == {("login_user", 7): (2, "ok"), ("login_user", 2): (7, "ok"), ("create_stream", 8): (3, "ok"), ("create_stream", 3): (8, "ok"),
+                     ("create_stream", 9): (4, "client_error"), ("create_stream", 4): (9, "client_error"), ("create_stream", 12): (10, "ok"),
+                     ("create_stream", 10): (12, "ok")}
+    assert [row[4] for row in rows("iggy-answers-captured-first")][0] == "login_user iggy ← ok user #1"

@@ -132,6 +132,37 @@ def test_a_response_captured_before_its_request_is_paired_when_it_acknowledges_i
     assert peers(conversation) == [1, 0]
 
 
+@pytest.mark.parametrize("decoder", [Toy, Ordered])
+@pytest.mark.parametrize("order", ["answers first", "requests first", "answers early"])
+def test_the_order_in_the_file_of_the_two_directions_changes_no_pair(decoder: type[Decoder], order: str) -> None:
+    """Requests singly and in pairs, under one key; the file has the directions behind each other, or the answers some packets too early."""
+    talk, wanted = Talk(), []
+    for count in (1, 2, 1, 3, 1, 1, 2):
+        for _ in range(count):
+            talk.say(0, toy(Q, 5))
+        talk.say(1, b"".join(toy(A, 5) for _ in range(count)))
+    opened, rest = talk.segments[:2], talk.segments[2:]
+    rank = {"answers first": lambda at, side: (1 - side, at), "requests first": lambda at, side: (side, at),
+            "answers early": lambda at, side: (at - 5 * side, at)}
+    talk.segments = opened + [one for _, one in sorted(enumerate(rest), key=lambda each: rank[order](each[0], each[1].side))]
+    conversation = talk.read(decoder())
+    wanted = [[pdu for pdu in conversation.pdus if pdu.side == side] for side in (0, 1)]
+    assert len(wanted[0]) == len(wanted[1]) == 11
+    assert [pdu.peer for pdu in wanted[0]] == wanted[1]
+    assert [pdu.peer for pdu in wanted[1]] == wanted[0]
+
+
+def test_a_response_takes_no_request_that_it_cannot_acknowledge() -> None:
+    """The first answer is to a request that was not captured; by its place in the file it would take the first request."""
+    talk = Talk()
+    talk.say(0, toy(Q, 5), lost=True)
+    talk.segments.append(Segment(0, talk.next[0], toy(Q, 5), ack=talk.next[1]))
+    talk.say(1, toy(A, 5))
+    talk.next[0] += len(toy(Q, 5))
+    talk.say(1, toy(A, 5))
+    assert peers(talk.read(Ordered())) == [2, None, 0]
+
+
 def test_a_response_that_came_before_a_request_of_its_key_is_not_its_answer() -> None:
     talk = Talk(handshake=False)
     talk.say(1, toy(A, 1))

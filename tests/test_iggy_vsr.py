@@ -135,7 +135,8 @@ def test_a_deferred_poll_is_called_off_without_an_answer() -> None:
 
 def test_fields_of_protocol_12_are_named_where_they_are_not_zero() -> None:
     wire = Wire(E9)
-    request = wire.client(vsr(v.REQUEST, {128: u64(9), 144: (1 << 100).to_bytes(16, "little"), 176: u8(2), 196: u32(1), 200: u64(11), 208: u64(12), 216: u64(13)}))
+    request = wire.client(vsr(v.REQUEST, {128: u64(9), 144: (1 << 100).to_bytes(16, "little"), 176: u8(2), 196: u32(1), 200: u64(11), 208: u64(12),
+                                          216: u64(13)}))
     found = values(wire.tree(request))
     assert (found["iggy.vsr.partition_incarnation"], found["iggy.vsr.owner_generation"], found["iggy.vsr.minimum_metadata_op"]) == (11, 12, 13)
     assert found["iggy.vsr.request_identifier"] == 1 << 100 and "iggy.vsr.request_checksum" not in found

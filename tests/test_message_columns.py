@@ -15,7 +15,7 @@ from captures.capture import Capture
 from captures.messages import conversation as conversations
 from captures.messages import framing, pairing
 from captures.messages.conversation import Conversation, MessageRow
-from captures.messages.pairing import Keys, pair
+from captures.messages.pairing import Acknowledged, Keys, pair
 from captures.stream.pair import tcp_pair
 from protocols.decoder import Decoder
 from protocols.engine.fields import walk
@@ -137,14 +137,17 @@ ROW = st.tuples(st.integers(0, 1), st.sampled_from((REQUEST, REQUEST, RESPONSE, 
 
 
 @settings(max_examples=300, deadline=None)
-@given(rows=st.lists(ROW, min_size=1, max_size=30), acknowledged=st.booleans())
-def test_keys_paired_by_columns_are_those_paired_by_queues(rows: list[tuple[int, int, int, int]], acknowledged: bool) -> None:
+@given(rows=st.lists(ROW, min_size=1, max_size=30), numbers=st.lists(st.tuples(st.integers(0, 40), st.integers(-1, 40)), min_size=30, max_size=30))
+def test_keys_paired_by_columns_are_those_paired_by_queues(rows: list[tuple[int, int, int, int]], numbers: list[tuple[int, int]]) -> None:
+    start, number = (np.array(column[:len(rows)]) for column in zip(*numbers, strict=True))
+    acknowledged = Acknowledged(start, start + 3, number)
+
     def paired(few: int) -> list[int]:
         side, kind, key, luck = (np.array(column) for column in zip(*rows, strict=True))
         keys = Keys(key.astype(np.int64), luck > 0, dict.fromkeys(np.flatnonzero((luck == 0) & (key < 3)).tolist(), "other"),
                     set(np.flatnonzero((luck == 1) & (kind == RESPONSE)).tolist()))
         pairing.FEW = few  # type: ignore[misc]
-        return pair(side, kind.astype(np.uint8), np.arange(len(rows)), keys, np.flatnonzero(luck == 2), lambda response, request: acknowledged).tolist()
+        return pair(side, kind.astype(np.uint8), np.arange(len(rows)), keys, np.flatnonzero(luck == 2), acknowledged).tolist()
     assert paired(1) == paired(1000)
 
 

@@ -22,7 +22,7 @@ from captures.messages.carried import carried_pairs
 from captures.messages.facts import Facts
 from captures.messages.framing import Cut, cut
 from captures.messages.messages import Hole, MessageRow, Messages
-from captures.messages.pairing import Keys, pair
+from captures.messages.pairing import Acknowledged, Keys, pair
 from captures.messages.recognition import gather, ranking, recognise
 from captures.messages.window import Window
 from captures.messages.words import ERRORS, described, failed, joined
@@ -125,13 +125,16 @@ class Conversation:
         keys.numbered[rows] = False
         self._one_by_one(decoder, windows, zip(*(one[rows].tolist() for one in (np.arange(count), side_of, start, have)), strict=True), known.kind, keys)
 
-        def answers(response: int, request: int) -> bool:
-            return self.pair.acknowledges(int(first[response]), int(side_of[request]), int(start[request] + have[request]))
-        peer = pair(side_of, known.kind, packet, keys, np.flatnonzero(broken), answers)
+        peer = pair(side_of, known.kind, packet, keys, np.flatnonzero(broken), self._acknowledged(side_of, start, have, first))
         self.pdus = self.messages = Messages(self.client_side, side_of, start, length, have, packet, first, known.kind, peer, heads, self._header)
         for side in (0, 1):
             mine = np.flatnonzero(side_of == side)
             self._by_side.append((mine, start[mine]))
+
+    def _acknowledged(self, side: NDArray[np.int64], start: NDArray[np.int64], have: NDArray[np.int64], first: NDArray[np.int64]) -> Acknowledged:
+        """What the messages' packets acknowledge of each other's streams."""
+        from_start, to_end = (np.where(side == 0, *(one.sequence(offsets) for one in self.directions)) for offsets in (start, start + have))
+        return Acknowledged(from_start, to_end, self.pair.acknowledged(first))
 
     def _merged(self, cuts: list[Cut]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
         """The order of completion of the messages of side 0 and then side 1, and their columns in this order: side, start, length, have,

@@ -66,9 +66,9 @@ class ByteStream:
         """Where in packets the bytes that `read` gives stand, in order; bytes that stand in no packet as they are (decrypted ones) have no place."""
         raise NotImplementedError
 
-    def acknowledged(self, number: int, end: int) -> bool:
-        """Whether a TCP acknowledgement number covers the bytes up to stream offset `end`; never, where the stream has no sequence numbers."""
-        return False
+    def sequence(self, offsets: Ints) -> Ints:
+        """The TCP sequence numbers (32 bits) of stream offsets; -1 where the stream has none."""
+        return np.full(len(offsets), -1, np.int64)
 
     def tail(self, start: int) -> ByteStream:
         """What follows stream offset `start`, as a stream of its own that starts there."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from captures.stream.byte_stream import ByteStream
+import numpy as np
+
+from captures.stream.byte_stream import ByteStream, Ints
 from captures.stream.datagrams import datagrams
 from captures.stream.reassembly import ACK, SYN, reassemble
 
@@ -33,10 +35,12 @@ class StreamPair:
     hint: str = ""
     depth: int = 0
 
-    def acknowledges(self, packet: int, side: int, end: int) -> bool:
-        """Whether a packet acknowledges the bytes of `side` up to stream offset `end`."""
+    def acknowledged(self, packets: Ints) -> Ints:
+        """The acknowledgement numbers of packets, as sequence numbers (32 bits) of the side that they go to; -1 where there is none."""
         columns = self.index.columns
-        return bool(int(columns.flags[packet]) & ACK) and self.directions[side].acknowledged(int(columns.ack[packet]), end)
+        if self.base != "tcp":
+            return np.full(len(packets), -1, np.int64)
+        return np.where(columns.flags[packets] & ACK, columns.ack[packets].astype(np.int64), -1)
 
 
 def tcp_pair(index: Index, stream: int) -> StreamPair:

@@ -30,6 +30,9 @@ FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 WINDOW = 1 << 30
 """No segment lies further than the largest window (RFC 7323, section 2.3) from where its sender stands."""
 
+UNCLEAR = 1 << 31
+"""Bytes of a direction from which a sequence number may be an earlier or a later one."""
+
 Ints = NDArray[np.int64]
 
 
@@ -98,9 +101,11 @@ class Direction(ByteStream):
             position += taken
         return found
 
-    def acknowledged(self, number: int, end: int) -> bool:
-        """Whether acknowledgement number `number` covers the bytes up to stream offset `end`."""
-        return self.raw_base is not None and (number - (self.raw_base + end)) & 0xFFFFFFFF < 0x80000000
+    def sequence(self, offsets: Ints) -> Ints:
+        """The sequence numbers of stream offsets; -1 where nothing was sent, and in streams so long that a number would not tell which bytes it means."""
+        if self.raw_base is None or self.end >= UNCLEAR:
+            return np.full(len(offsets), -1, np.int64)
+        return (offsets + self.raw_base) & 0xFFFFFFFF
 
     def tail(self, start: int) -> Direction:
         """What follows stream offset `start`, as a stream of its own."""

@@ -45,7 +45,7 @@ def headers(heads: MessageHeads) -> HeaderColumns | None:
     asked = client & (heads.have >= 12)
     if (asked & (code == t.CREATE_SESSION)).any():
         return None
-    single = heads.have < np.where(client, 12, 8)
+    single = (heads.have < np.where(client, 12, 8)) | (~client & (xid == 0))
     for side in (client, ~client):
         single[np.argmax(side)] = True
     event = ~client & (xid == t.NOTIFICATION)

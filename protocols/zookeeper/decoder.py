@@ -38,14 +38,12 @@ VERBATIM = frozenset({"zookeeper.path", "zookeeper.acl.scheme", "zookeeper.acl.i
 
 
 class Session:
-    """What `header` remembers of a connection: which directions have begun, how many createSession requests wait for their odd answer, and what the
-    handshake settled."""
+    """What `header` remembers of a connection: which directions have begun, and what the handshake settled."""
 
-    __slots__ = ("begun", "creating", "variant")
+    __slots__ = ("begun", "variant")
 
     def __init__(self) -> None:
         self.begun = [False, False]
-        self.creating = 0
         self.variant = handshake.PLAIN
 
 
@@ -69,15 +67,18 @@ class FastZooKeeper(Fast):
         return VERBATIM
 
 
+FRAMES = Framing(offset=0, size=4, order="big", add=4, head=48, least=signs.LEAST, most=signs.MOST)
+TRACED, BLOCKS = replace(FRAMES, add=5), Framing(offset=17, size=4, order="little", add=16, head=48, least=25, most=signs.MOST)
+"""What ClickHouse Keeper's clients send in versions of their own: requests with a byte that their length does not count, and compressed blocks."""
+
+
 class ZooKeeper(Decoder):
     name = "zookeeper"
     title = "Apache ZooKeeper"
     column = "ZooKeeper"
     fast = FastZooKeeper()
     ports = signs.PORTS
-    framing = Framing(offset=0, size=4, order="big", add=4, head=48, least=signs.LEAST, most=signs.MOST)
-    traced = replace(framing, add=5)
-    blocks = Framing(offset=17, size=4, order="little", add=16, head=48, least=25, most=signs.MOST)
+    framing = FRAMES
 
     def specs(self) -> Iterable[Spec]:
         return (layouts.ROOT, *layouts.specs(), *words.SPECS)
@@ -91,8 +92,8 @@ class ZooKeeper(Decoder):
     def framing_for(self, side: Side) -> Framing:
         variant = _variant(side)
         if variant.compressed:
-            return self.blocks
-        return self.traced if variant.more and side.from_client else self.framing
+            return BLOCKS
+        return TRACED if variant.more and side.from_client else self.framing
 
     def frame(self, data: bytes, side: Side) -> int | Answer:
         opening = data if side.from_client else side.peer_opening
@@ -132,7 +133,6 @@ class ZooKeeper(Decoder):
             if code == t.PING:
                 xid = t.PING_XID  # whatever xid it carries, the answer's is -2
             elif code == t.CREATE_SESSION:
-                session.creating += 1
                 xid = SESSION_KEY
             return Header(Kind.REQUEST, xid, t.OPERATIONS.get(code) or t.operation(code), roles.REQUEST)
         if end - start < 8:
@@ -140,8 +140,7 @@ class ZooKeeper(Decoder):
         xid = _I32(data, start + 4)[0]
         if xid == t.NOTIFICATION:
             return Header(Kind.EVENT, None, "notification", roles.EVENT)
-        if session.creating and handshake.connect_response(data[start:start + 24]):
-            session.creating -= 1
+        if not xid and handshake.connect_response(data[start:start + 24]):     # the answer to a createSession has no header; no request has the xid 0
             return Header(Kind.RESPONSE, SESSION_KEY, "", roles.CONNECT_RESPONSE)
         return Header(Kind.RESPONSE, xid, "", roles.REPLY)
 
