@@ -29,12 +29,15 @@ class Answer(Enum):
 
 
 class Status(StrEnum):
-    """How an exchange ended. The last three are told by `captures`, not by decoders."""
+    """How an exchange ended. The last four are told by `captures`, not by decoders: NO_RESPONSE where a request was not answered, NOT_CAPTURED where the
+    capture does not tell (the answers' direction is not in it, bytes are missing, or it ends before), ORPHAN where a response has no request, TRUNCATED where
+    what would tell was cut off."""
 
     OK = "ok"
     CLIENT_ERROR = "client_error"
     SERVER_ERROR = "server_error"
     NO_RESPONSE = "no_response"
+    NOT_CAPTURED = "not_captured"
     ORPHAN = "orphan"
     TRUNCATED = "truncated"
 

@@ -169,7 +169,7 @@ def test_a_response_that_came_before_a_request_of_its_key_is_not_its_answer() ->
     talk.say(0, toy(Q, 1))
     conversation = talk.read()
     assert peers(conversation) == [None, None]
-    assert [conversation.summary(pdu).status for pdu in conversation.pdus] == [Status.ORPHAN, Status.NO_RESPONSE]
+    assert [conversation.summary(pdu).status for pdu in conversation.pdus] == [Status.ORPHAN, Status.NOT_CAPTURED]
 
 
 def test_a_lost_answer_does_not_shift_the_pairs_behind_it() -> None:
@@ -189,6 +189,7 @@ def test_words_are_shared_by_a_pair() -> None:
     talk = Talk()
     talk.say(0, toy(Q, 1) + toy(Q, 2) + toy(Q, 3))
     talk.say(1, toy(A, 1) + toy(A, 2, code=7) + toy(A, 9))
+    talk.segments.append(Segment(1, talk.next[1], flags=FIN | ACK, ack=talk.next[0]))
     conversation = talk.read()
     words = [conversation.summary(pdu) for pdu in conversation.pdus]
     assert [one.op for one in words] == ["op1", "op2", "op3", "op1", "op2", ""]

@@ -37,7 +37,8 @@ def shown(capture: Capture, text: str) -> list[int]:
 @pytest.mark.parametrize(("text", "said", "fix"), [
     ("pv.status == eror", 'for pv.status. Did you mean error', "pv.status == error"),
     ("pv.status == client_eror", "Did you mean client_error?", "pv.status == client_error"),
-    ("pv.status != OK", "Did you mean ok?", "pv.status != ok"), ('pv.status == "failed"', "It is ok, client_error, server_error, no_response, orphan,", None),
+    ("pv.status != OK", "Did you mean ok?", "pv.status != ok"),
+    ('pv.status == "failed"', "It is ok, client_error, server_error, no_response, not_captured, orphan,", None),
     ("pv.status in {ok, serverr}", "Did you mean server_error", "pv.status in {ok, server_error}"),
     ('"reqest" == pv.kind', "Did you mean request", "request == pv.kind"),
     ("pv.kind == push", "It is request, response, oneway, event", None), ("pv.proto == kafca", "Did you mean kafka?", "pv.proto == kafka"),

@@ -56,12 +56,12 @@ def test_datagrams_are_messages_and_pair_by_key(beacons: Capture) -> None:
     assert [row.info for row in rows] == ["beacon 'one'", "beacon 'two'", "beacon '2'", "beacon '1'", "beacon 'three'"]
     assert [beacons.partner(i) for i in range(5)] == [3, 2, 1, 0, None]
     assert [values(beacons, i, "beacon.id") for i in range(5)] == [[1], [2], [2], [1], [3]]
-    assert values(beacons, 2, "pv.req_frame") == [2] and values(beacons, 4, "pv.status") == ["no_response"]
+    assert values(beacons, 2, "pv.req_frame") == [2] and values(beacons, 4, "pv.status") == ["not_captured"]
 
 
 @pytest.mark.parametrize(("text", "packets"), [
     ("beacon", [0, 1, 2, 3, 4]), ("pv.kind == response", [2, 3]), ("beacon.id == 2", [1, 2]), ("pv.target == \"two\"", [1, 2]),
-    ("pv.status == no_response", [4]), ("beacon.text contains \"thr\"", [4]), ("udp.stream == 0 && pv.op == \"ask\" && pv.kind == request", [0, 1, 4]),
+    ("pv.status == not_captured", [4]), ("beacon.text contains \"thr\"", [4]), ("udp.stream == 0 && pv.op == \"ask\" && pv.kind == request", [0, 1, 4]),
 ])
 def test_filters_know_messages_of_datagrams(beacons: Capture, text: str, packets: list[int]) -> None:
     assert shown(beacons, text) == packets

@@ -141,7 +141,7 @@ COLUMNS = (
     MessageColumn(Spec("pv.endpoint", "Endpoint", "string", about="What the operation works on in a form that many operations share"), word="endpoint"),
     MessageColumn(Spec("pv.id", "Correlation", "string", about="The protocol's own correlation id"), word="id"),
     MessageColumn(Spec("pv.status", "Status", "string", words=STATUS_WORDS,
-                       about="ok, client_error, server_error (error: one of the two), no_response, orphan or truncated"), word="status"),
+                       about="ok, client_error, server_error (error: one of the two), no_response, not_captured, orphan or truncated"), word="status"),
     MessageColumn(Spec("pv.code", "Code", "int64", about="The response's status or error number"), word="code"),
     MessageColumn(Spec("pv.error", "Error", "string", about="The error by name"), word="error"),
     MessageColumn(Spec("pv.error_text", "Error text", "string", about="What the server says of its error in words"), word="error_text"),

@@ -24,6 +24,7 @@ from captures.messages.framing import Cut, cut
 from captures.messages.messages import Hole, MessageRow, Messages
 from captures.messages.pairing import Acknowledged, Keys, pair
 from captures.messages.recognition import gather, ranking, recognise
+from captures.messages.unanswered import Unanswered
 from captures.messages.window import Window
 from captures.messages.words import ERRORS, described, failed, joined
 from captures.packet.model import Origin
@@ -347,6 +348,11 @@ class Conversation:
 
     # words
 
+    @cached_property
+    def unanswered(self) -> Unanswered:
+        """What can be said of requests without a response."""
+        return Unanswered(self.pair)
+
     def summary(self, pdu: MessageRow) -> Summary:
         """The words for a message, those of its peer filled in: the request's operation and target, the response's outcome."""
         mine = self._described(pdu)
@@ -369,7 +375,7 @@ class Conversation:
             return "error" if failed(words, asked) else "" if asked else "note"
         if not pdu.complete or words.status is Status.NO_RESPONSE:
             return "warning"
-        return "note" if words.status is Status.ORPHAN else ""
+        return "note" if words.status in (Status.ORPHAN, Status.NOT_CAPTURED) else ""
 
     def candidates(self, decoders: Sequence[Decoder]) -> list[tuple[Decoder, int, str]]:
         """Every decoder that knows the connection's opening bytes: its score, with the bonus for a default port, and why; best first."""

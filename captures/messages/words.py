@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from captures.messages.info_text import readable
 from captures.messages.messages import MessageRow, Messages
+from captures.messages.unanswered import Unanswered
 from protocols.decoder import Decoder, Kind, MessageBytes, Status, Summary
 from protocols.engine.fields import printable
 from protocols.kinds import RESPONSE
@@ -25,8 +26,6 @@ Bools = NDArray[np.bool_]
 
 NO_CODE = -(1 << 63)
 """The code of a message without one."""
-ALONE = {Kind.REQUEST: Status.NO_RESPONSE, Kind.RESPONSE: Status.ORPHAN}
-"""What a message is without the peer that its key (or its place in the order) promises."""
 ERRORS = (Status.CLIENT_ERROR, Status.SERVER_ERROR)
 
 From = Literal["own", "response", "request", "either"]
@@ -45,6 +44,9 @@ class Described(Protocol):
     messages: Messages | None
     faults: dict[int, str]
 
+    @property
+    def unanswered(self) -> Unanswered: ...
+
     def message(self, pdu: MessageRow) -> MessageBytes: ...
 
 
@@ -61,8 +63,9 @@ def described(conversation: Described, one: MessageRow) -> Summary:
                 alone = one.peer is None
                 if not one.complete and (alone or one.kind is Kind.RESPONSE):
                     words.status = Status.TRUNCATED
-                elif alone and one.kind in ALONE and one.header.key is not None:
-                    words.status = ALONE[one.kind]
+                elif alone and one.kind in (Kind.REQUEST, Kind.RESPONSE) and one.header.key is not None:
+                    # without the peer that its key (or its place in the order) promises
+                    words.status = Status.ORPHAN if one.kind is Kind.RESPONSE else conversation.unanswered.status(one)
             if not isinstance(words.text, str) or not words.text.isprintable():
                 words.text = partial(readable, words.text)
             return words

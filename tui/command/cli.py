@@ -31,7 +31,7 @@ examples:
 
 values of fields that messages of every protocol have:
   pv.kind    request, response, oneway, event
-  pv.status  ok, client_error, server_error (error: one of the two), no_response, orphan, truncated
+  pv.status  ok, client_error, server_error (error: one of the two), no_response, not_captured, orphan, truncated
 """
 OUTPUTS = ("text", "fields", "json", "ndjson")
 DEMO = "zookeeper-recipes.pcap.gz"
