@@ -57,8 +57,9 @@ ROWS: list[tuple[bytes, list[tuple[int, int, int, str, object]]]] = [
     (INSERT, [
         *head(168, 101, 0, 2013), (0, 16, 19, "mongo.msg.flags", 1), (0, 25, 43, "mongo.doc.insert", "orders"), (0, 44, 53, "mongo.doc.ordered", True),
         (0, 54, 67, "mongo.doc.$db", "shop"), (0, 69, 69, "mongo.msg.sections.section.kind", 1), (0, 70, 73, "mongo.msg.sections.section.size", 94),
-        (0, 74, 83, "mongo.msg.sections.section.doc_sequence_id", "documents"), (0, 88, 96, "mongo.doc._id", 1), (0, 97, 108, "mongo.doc.sku", "A1"),
-        (0, 109, 121, "mongo.doc.qty", 5), (0, 148, 162, "mongo.doc.price", 2.5), (0, 164, 167, "mongo.msg.checksum", 0x8DDD3B58),
+        (0, 74, 83, "mongo.msg.sections.section.doc_sequence_id", "documents"),
+        (0, 88, 96, "mongo.doc.documents._id", 1), (0, 97, 108, "mongo.doc.documents.sku", "A1"),
+        (0, 109, 121, "mongo.doc.documents.qty", 5), (0, 148, 162, "mongo.doc.documents.price", 2.5), (0, 164, 167, "mongo.msg.checksum", 0x8DDD3B58),
     ]),
     (COMPRESSED, [
         *head(91, 102, 0, 2012), (0, 16, 19, "mongo.compression.original_opcode", 2013), (0, 20, 23, "mongo.compression.original_size", 66),

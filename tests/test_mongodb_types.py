@@ -216,7 +216,7 @@ def test_paths_leave_array_positions_out() -> None:
     found = [(one.name, one.value) for one in walk(tree(data)) if one.name.startswith("mongo.doc.") and one.spec.type != "none"]
     assert found == [
         ("mongo.doc.cursor.firstBatch._id", 1), ("mongo.doc.cursor.firstBatch.tags", "x"), ("mongo.doc.cursor.firstBatch.tags", "y"),
-        ("mongo.doc.cursor.firstBatch._id", 2), ("mongo.doc.a_b.c_d", True)]
+        ("mongo.doc.cursor.firstBatch._id", 2), ("mongo.doc.a.b.c_d", True)]
 
 
 def test_what_is_there_of_a_cut_document_is_read() -> None:

@@ -1,7 +1,9 @@
 """BSON documents as fields: a node an element, with type, name and value below it, nested documents read when they are opened.
 
 An element's filter name is its path: `mongo.doc.filter.status`; array positions are left out of the path, so that all elements of
-an array answer to one name. To make a node costs only its place: value, line and parts are read from the bytes when somebody looks.
+an array answer to one name, and the documents of an OP_MSG sequence have the paths of an array of that name. A key is a part of the path
+as it is, with its dots (`mongo.doc.filter.address.city` is the key `address.city`, too); a key that no filter can hold is changed, and says so.
+To make a node costs only its place: value, line and parts are read from the bytes when somebody looks.
 """
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from protocols.mongodb.bare import LENGTH, EndField, LengthField, NameField, Typ
 from protocols.mongodb.bson import ARRAY, DOCUMENT, SIZES, Element
 from protocols.mongodb.extjson import document_line
 
-__all__ = ["PATHS", "SPECS", "Document", "document_fields"]
+__all__ = ["PATHS", "SPECS", "Document", "below", "document_fields", "read_document"]
 
 PATHS = "mongo.doc."
 """What every element's filter name starts with."""
@@ -35,25 +37,37 @@ KNOWN: dict[str, dict[bytes, Spec]] = {}
 """Path of a document -> type byte and name as on the wire -> spec. In an array the type byte alone, as all elements answer to its name."""
 MOST_SPECS = 20_000
 """Specs that are kept in KNOWN: documents whose keys are data (identifiers, dates) must not fill the memory."""
-UNFIT = re.compile(r"[^\w$-]")
+WRITABLE = re.compile(r"{0}(?:\.{0})*".format(r"(?:[\w$]|[^\x00-\x7f])(?:(?:[\w$-]|[^\x00-\x7f])*(?:[\w$]|[^\x00-\x7f]))?"), re.ASCII).fullmatch
+"""Whether a key can stand in a filter (see `captures.filter.language`): letters, digits, "_" and "$", "-" inside, in parts with dots between them."""
+UNFIT = re.compile(r"[^\w$.\x80-\U0010ffff-]|(?:^|(?<=\.))-|-(?=\.|$)", re.ASCII)
+BARE_DOT = re.compile(r"(?:^|(?<=\.))(?=\.|$)")
 _I32 = I32LE.unpack
 
 
-class Place:
-    """What the elements of one document share. `path` is the document's filter name, `depth` how many documents it lies in; `secret` says that
-    its command carries secrets."""
+def below(path: str, key: str) -> tuple[str, str]:
+    """The filter name of the element `key` of the document with this filter name; and what there is to say where no filter can hold the key."""
+    if WRITABLE(key):
+        return f"{path}.{key}", ""
+    name = f"{path}.{BARE_DOT.sub('_', UNFIT.sub('_', key))}"
+    return name, f"this key cannot be written in a filter: {name} finds it, and other keys that are written so"
 
-    __slots__ = ("_inside", "array", "data", "depth", "known", "leaves", "path", "secret", "view")
+
+class Place:
+    """What the elements of one document share. `path` is the document's filter name, `label` its own label, `depth` how many documents it lies in;
+    `secret` says that its command carries secrets."""
+
+    __slots__ = ("_inside", "array", "data", "depth", "known", "label", "leaves", "path", "secret", "view")
     learnt: ClassVar[int] = 0
 
-    def __init__(self, data: bytes, view: int, path: str, secret: bool, depth: int, array: bool) -> None:
+    def __init__(self, data: bytes, view: int, path: str, secret: bool, depth: int, array: bool, label: str = "") -> None:
         self.data = data
         self.view = view
         self.path = path
+        self.label = label
         self.secret = secret
         self.depth = depth
         self.array = array
-        key = path + "[]" if array else path
+        key = f"{path}[]{label}" if array else path
         known = KNOWN.get(key)
         if known is None:
             known = {}
@@ -67,15 +81,14 @@ class Place:
         """The place of the documents in elements of this spec; one for all elements of an array."""
         found = self._inside.get(spec)
         if found is None:
-            found = self._inside[spec] = Place(self.data, self.view, spec.name, self.secret, self.depth + 1, array)
+            found = self._inside[spec] = Place(self.data, self.view, spec.name, self.secret, self.depth + 1, array, spec.label)
         return found
 
     def learn(self, key: bytes) -> Spec:
         """The spec of elements with this type byte and name; the same object for the same path and type, as far as there is room."""
         name = key[1:].decode("utf-8", "replace")
-        path = self.path if self.array else f"{self.path}.{UNFIT.sub('_', name) or '_'}"
-        label = self.path.rpartition(".")[2] if self.array else f.printable(name)
-        spec = Spec(path, label, FIELD_TYPES.get(key[0], "string"))
+        path, said = (self.path, "") if self.array else below(self.path, name)
+        spec = Spec(path, self.label if self.array else f.printable(name), FIELD_TYPES.get(key[0], "string"), about=said)
         if Place.learnt < MOST_SPECS:
             Place.learnt += 1
             self.known[key] = spec
@@ -132,6 +145,8 @@ class ElementField(Field):
             _document(place.inside(self.spec, kind == ARRAY), body, end, out)
         else:
             values.add_parts(out, data, kind, body, end, view, self._below, self.hidden() if kind in MASKED else None)
+        if self.spec.about:
+            out.append(values.note(self.spec.about, at + 1, view))
         self._children = out
         return out
 
@@ -181,20 +196,23 @@ class Document:
     least = 5
 
     def reader(self, spec: Spec) -> Reader:
-        def read_document(source: Source, at: int, end: int, out: list[Field]) -> int:
-            data = source.data
-            secret = bool(source.context)
-            if source.cut and (end - at < 4 or _I32(data, at)[0] > end - at):
-                if end > at:
-                    out.append(DocumentField(spec, data, at, end, source.view, PATHS[:-1], secret))
-                raise Short(at, _I32(data, at)[0] if end - at >= 4 else 4, end - at)
-            after = bson.bounds(data, at, end)
-            out.append(DocumentField(spec, data, at, after, source.view, PATHS[:-1], secret))
-            return after
-        return read_document
+        return partial(read_document, spec, PATHS[:-1])
 
     def specs(self, spec: Spec) -> Any:
         yield spec
+
+
+def read_document(spec: Spec, path: str, source: Source, at: int, end: int, out: list[Field]) -> int:
+    """Append the document at `at` as one group, its elements below the filter name `path`; where it ends."""
+    data = source.data
+    secret = bool(source.context)
+    if source.cut and (end - at < 4 or _I32(data, at)[0] > end - at):
+        if end > at:
+            out.append(DocumentField(spec, data, at, end, source.view, path, secret))
+        raise Short(at, _I32(data, at)[0] if end - at >= 4 else 4, end - at)
+    after = bson.bounds(data, at, end)
+    out.append(DocumentField(spec, data, at, after, source.view, path, secret))
+    return after
 
 
 def document_fields(data: bytes, at: int, end: int, view: int = 0, path: str = PATHS[:-1], secret: bool = False) -> list[Field]:

@@ -9,7 +9,7 @@ from protocols.engine.fields import Field, Spec
 from protocols.engine.records import Custom
 from protocols.engine.scalars import I32LE, CString, Malformed, Reader, Short, Source, short
 from protocols.mongodb import bson
-from protocols.mongodb.document import Document
+from protocols.mongodb.document import PATHS, Document, below, read_document
 from protocols.mongodb.values import note
 
 __all__ = ["DOCUMENT", "SECTION", "SECTIONS"]
@@ -58,7 +58,6 @@ def _sections(spec: Spec) -> Reader:
 
 
 _IDENTIFIER = CString().reader(IDENTIFIER)
-_ITEM = Document().reader(DOCUMENT)
 
 
 def _sequence(source: Source, at: int, end: int, inside: list[Field]) -> int:
@@ -76,10 +75,11 @@ def _sequence(source: Source, at: int, end: int, inside: list[Field]) -> int:
     try:
         now = _IDENTIFIER(source, at + 4, stop, inside)
         documents = []
+        path = below(PATHS[:-1], inside[-1].value)[0]
         node = Field(SEQUENCE, None, now, stop - now, source.view, documents, SEQUENCE.label)
         inside.append(node)
         while now < stop:
-            now = _ITEM(source, now, stop, documents)
+            now = read_document(DOCUMENT, path, source, now, stop, documents)
         node._text = f"{SEQUENCE.label} ({len(documents)})"
     except Short:
         if source.cut:
