@@ -89,6 +89,11 @@ class Body:
         self.starts = bson.starts(self.data, at, end)
 
     @property
+    def main(self) -> tuple[int, int]:
+        """Where the main document lies in `data`, as far as it is there; (0, 0) where none was found."""
+        return self._start, self._end
+
+    @property
     def more_to_come(self) -> bool:
         return self.opcode == t.OP_MSG and bool(self.flags & t.MORE_TO_COME)
 

@@ -1,6 +1,8 @@
 """Whether bytes are MongoDB's, and which side is the client.
 
-A whole message with a known opcode whose layout and BSON end exactly where its length says is a proof; the header alone is not.
+A whole message with a known opcode whose layout and BSON end exactly where its length says is a proof; the header alone is not. What a
+message may hold beyond that (opcodes, flags, compressors, kinds of sections that are not known here) is no reason against it; of a message
+that is cut off, which proves nothing by its end, more is asked.
 The client is the side that opened the connection; where the start was not captured, the side whose bodies are commands
 (replies carry `ok`). `responseTo` decides last: some drivers number their requests from 0.
 """
@@ -13,7 +15,7 @@ from protocols.decoder import Match, Opening
 from protocols.engine.scalars import Malformed
 from protocols.mongodb import bson
 from protocols.mongodb import tables as t
-from protocols.mongodb.body import read_body
+from protocols.mongodb.body import Body, read_body
 
 __all__ = ["could_follow", "could_start", "recognise"]
 
@@ -23,10 +25,15 @@ _I32 = struct.Struct("<i").unpack_from
 SEARCH = 16 * 1024
 LARGEST_UNKNOWN = 1 << 20
 """Bytes of a message with an unknown opcode: less than others may have, as nothing else tells that it is one."""
+MOST_OPCODE = 1 << 16
+"""Opcodes are small numbers; where one is larger, no message starts."""
+MOST_SKIPPED = 8
+"""Messages with unknown opcodes that may stand before the first that tells something."""
 
 
-def could_start(head: bytes) -> bool:
-    """Whether a message can start with `head`: its header, and what its opcode has right behind it as far as it is there."""
+def could_start(head: bytes, usual: bool = False) -> bool:
+    """Whether a message with an opcode that is known can start with `head`: its header, and what its opcode has right behind it as far as it is
+    there. `usual` asks for flags, compressors and sections that are known, too."""
     if len(head) < 16:
         return False
     length, opcode = int(_HEAD(head, 0)[0]), int(_HEAD(head, 0)[3])
@@ -34,41 +41,52 @@ def could_start(head: bytes) -> bool:
         return False
     rest = head[16:length]
     if opcode == t.OP_MSG:
-        return _msg(rest, length)
+        return _msg(rest, length, usual)
     if opcode == t.OP_COMPRESSED:
-        return length >= 25 and (len(rest) < 9 or (_I32(rest, 0)[0] in t.SPOKEN and 0 <= _I32(rest, 4)[0] <= t.LARGEST and rest[8] <= 3))
+        return length >= 25 and (len(rest) < 9 or (
+            0 <= _I32(rest, 4)[0] <= t.LARGEST and (0 < _I32(rest, 0)[0] < MOST_OPCODE if not usual else _I32(rest, 0)[0] in t.SPOKEN and rest[8] <= 3)))
     if opcode == t.OP_REPLY:
-        return length >= 36 and (len(rest) < 20 or (_U32(rest, 0)[0] <= 0xF and 0 <= _I32(rest, 16)[0] <= 1_000_000))
+        return length >= 36 and (len(rest) < 20 or ((not usual or _U32(rest, 0)[0] <= 0xF) and 0 <= _I32(rest, 16)[0] <= 1_000_000))
     if opcode in (t.OP_COMMAND, t.OP_COMMANDREPLY):
         return length > 21
     if opcode == t.OP_QUERY:
-        return length >= 29 and (len(rest) < 5 or (_U32(rest, 0)[0] <= 0xFF and 0x20 < rest[4] < 0x7F))
+        return length >= 29 and (len(rest) < 5 or ((not usual or _U32(rest, 0)[0] <= 0xFF) and _names(rest[4])))
     if opcode == t.OP_INSERT:
-        return length >= 22 and (len(rest) < 5 or (_U32(rest, 0)[0] <= 1 and 0x20 < rest[4] < 0x7F))
+        return length >= 22 and (len(rest) < 5 or ((not usual or _U32(rest, 0)[0] <= 1) and _names(rest[4])))
     return length >= 24 and (len(rest) < 4 or _U32(rest, 0)[0] == 0)
 
 
 def could_follow(head: bytes) -> bool:
-    """Whether a message of a connection that is known to be MongoDB's can start with `head`: one of `could_start`, or one with a reserved opcode
-    or with one that is not known yet, which then is shown by its header alone."""
-    if could_start(head):
-        return True
+    """Whether a message of a connection that is known to be MongoDB's can start with `head`: one of `could_start`, or one with an opcode that is not
+    known, which then is shown by its header alone."""
+    return could_start(head) or _unknown(head)
+
+
+def _unknown(head: bytes) -> bool:
+    """Whether `head` is the header of a message with an opcode that is reserved or not known."""
     if len(head) < 16:
         return False
     length, opcode = int(_HEAD(head, 0)[0]), int(_HEAD(head, 0)[3])
-    return 16 <= length <= LARGEST_UNKNOWN and opcode not in t.SPOKEN and (opcode == t.DB_MSG or opcode in t.FUTURE)
+    return 16 <= length <= LARGEST_UNKNOWN and 0 < opcode < MOST_OPCODE and opcode not in t.SPOKEN
 
 
-def _msg(rest: bytes, length: int) -> bool:
-    """OP_MSG: a section of kind 0 or 1 whose length fits; exactly, where a required flag is unknown."""
+def _names(first: int) -> bool:
+    """Whether a namespace can start with this byte: one of UTF-8 text, no blank and no control character."""
+    return first > 0x20 and first != 0x7F
+
+
+def _msg(rest: bytes, length: int, usual: bool) -> bool:
+    """OP_MSG: a first section whose length fits, where its kind is known."""
     if length < 26:
         return False
     if len(rest) < 9:
         return True
-    size = int(_I32(rest, 5)[0])
-    if int(_U32(rest, 0)[0]) & t.REQUIRED_UNKNOWN:  # refused by the specification; some servers answer all the same
-        return rest[4] == 0 and size == length - 21
-    return rest[4] in (0, 1) and 5 <= size <= length - 21
+    flags, kind, size = int(_U32(rest, 0)[0]), rest[4], int(_I32(rest, 5)[0])
+    if kind > 1:
+        return not usual and length <= LARGEST_UNKNOWN
+    if flags & t.REQUIRED_UNKNOWN and usual:
+        return kind == 0 and size == length - 21
+    return 5 <= size <= length - 21
 
 
 def recognise(opening: Opening) -> Match | None:
@@ -96,7 +114,12 @@ def _first_message(data: bytes, from_start: bool) -> Found | None:
     """The first message in `data`. Where the start was not captured it is searched for, and must be whole and
     hold a document, or be all there is."""
     if from_start:
-        return _judge(data, 0, False)
+        at = 0
+        for _ in range(MOST_SKIPPED):
+            if not _unknown(data[at:at + 16]):
+                break
+            at += int(_I32(data, at)[0])
+        return _judge(data, at, False)
     for opcode in (b"\xdd\x07\0\0", b"\xdc\x07\0\0", b"\xd4\x07\0\0", b"\x01\0\0\0"):
         at = data.find(opcode, 12, SEARCH)
         while at >= 12:
@@ -115,12 +138,14 @@ def _judge(data: bytes, at: int, searched: bool) -> Found | None:
     end = at + length
     whole = end <= len(data)
     body = read_body(data, at, min(end, len(data)))
+    if body.packed is not None and body.packed[0] not in t.COMPRESSORS:
+        whole = False   # a body that nobody here can read proves nothing
     if whole:
         inside, start = (data, at + 16) if body.packed is None else (body.data, 0)
         held = _documents(inside, start, end if body.packed is None else len(inside), body.opcode) if not body.trouble else -1
         if held < 0 or (searched and not held and (at or end < len(data))):
             return None
-    elif searched:
+    elif searched or not _begins_well(data, at, end, body):
         return None
     if body.opcode in t.FROM_SERVER:
         reply: bool | None = True
@@ -132,6 +157,21 @@ def _judge(data: bytes, at: int, searched: bool) -> Found | None:
         reply = response_to != 0 if whole else None
     name = t.OPCODES[opcode]
     return Found(whole, reply, f"{'a whole' if whole else 'the start of an'} {name} message{f' after {at} bytes' if at else ''}")
+
+
+def _begins_well(data: bytes, at: int, end: int, body: Body) -> bool:
+    """Whether what is there of a message that is cut off (or that cannot be decompressed) reads as one."""
+    unread = body.packed is not None and body.packed[0] not in t.COMPRESSORS
+    if unread:
+        return end <= len(data) and body.opcode in t.SPOKEN
+    if not could_start(data[at:at + 48], True):
+        return False
+    try:
+        for _ in bson.scan(body.data, *body.main, True):
+            pass
+    except Malformed:
+        return not body.main[1]
+    return True
 
 
 def _documents(data: bytes, at: int, end: int, opcode: int) -> int:
@@ -164,6 +204,8 @@ def _sections(data: bytes, at: int, end: int) -> int:
     now, held = at + 4, 0
     while now < stop:
         kind = data[now]
+        if kind > 1 and held:
+            return held   # behind what tells enough, a section of which nothing is known
         if kind > 1 or now + 5 > stop:
             return -1
         after = now + 1 + int(_I32(data, now + 1)[0])

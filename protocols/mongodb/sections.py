@@ -20,6 +20,7 @@ BODY = Spec("mongo.msg.sections.section.body", "Body")
 SIZE = Spec("mongo.msg.sections.section.size", "Size", "int32")
 IDENTIFIER = Spec("mongo.msg.sections.section.doc_sequence_id", "Sequence identifier", "string")
 SEQUENCE = Spec("mongo.msg.sections.section.doc_sequence", "Documents")
+UNKNOWN = Spec("mongo.msg.sections.section.unknown", "Section of an unknown kind, and what follows it", "bytes")
 TOKEN = Spec("mongo.msg.sections.section.raw", "Security token", "bytes")
 DOCUMENT = Spec("mongo.document", "Document")
 
@@ -38,7 +39,9 @@ def _sections(spec: Spec) -> Reader:
             if at + 1 < end:
                 inside.append(Field(TOKEN, source.data[at + 1:end], at + 1, end - at - 1, source.view))
             return end
-        raise Malformed(at, f"a section of kind {kind}")
+        if at + 1 < end:
+            inside.append(Field(UNKNOWN, source.data[at + 1:end], at + 1, end - at - 1, source.view))
+        return end
 
     def read_sections(source: Source, at: int, end: int, out: list[Field]) -> int:
         first = at
@@ -106,4 +109,4 @@ def _odd(data: bytes, sections: list[Field]) -> list[str]:
     return found
 
 
-SECTIONS = Custom(_sections, (KIND, BODY, SIZE, IDENTIFIER, SEQUENCE, TOKEN, DOCUMENT))
+SECTIONS = Custom(_sections, (KIND, BODY, SIZE, IDENTIFIER, SEQUENCE, TOKEN, UNKNOWN, DOCUMENT))
