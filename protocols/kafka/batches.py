@@ -18,7 +18,8 @@ from protocols.engine.fields import Field, Spec
 from protocols.engine.records import Malformed, Source
 from protocols.kafka import single
 from protocols.kafka.compression import CodecError, decompress, limit_for
-from protocols.kafka.reader import Scope, note
+from protocols.kafka.reader import note
+from protocols.kafka.scope import Scope
 from protocols.kafka.single import MESSAGE_KEY, MESSAGE_VALUE, RecordSet
 from protocols.kafka.values import CODECS, show_time
 

@@ -11,8 +11,7 @@ from struct import unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.kafka.describe import operation
-from protocols.kafka.frames import TEACHERS, Api
+from protocols.kafka.frames import TEACHERS, Api, operation
 from protocols.kafka.recognise import FAR, MOST, Expected, is_headless, is_request
 from protocols.kinds import ONEWAY, REQUEST, RESPONSE
 from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads

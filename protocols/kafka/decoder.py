@@ -23,6 +23,7 @@ from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 __all__ = ["Kafka"]
 
 REQUEST = struct.Struct(">hhi")
+CUT = struct.Struct(">hh")
 CORRELATION = struct.Struct(">i")
 PRODUCE, SASL_HANDSHAKE = 0, 17
 ASKED, ANSWERED = Kind.REQUEST, Kind.RESPONSE
@@ -42,7 +43,7 @@ class Session:
 @cache
 def _operation(key: int, version: int) -> tuple[str, Api]:
     api = Api(key, version)
-    return describe.operation(api), api
+    return frames.operation(api), api
 
 
 def _unanswered(data: bytes, start: int, end: int, version: int) -> bool:
@@ -141,7 +142,8 @@ class Kafka(Decoder):
             (correlation,) = CORRELATION.unpack_from(data, start + 4)
             return Header(ANSWERED, correlation)
         if end - start < 12:
-            return Header(ASKED)
+            # cut off: what it asks may be there, its correlation id is not
+            return Header(ASKED, None, *_operation(*CUT.unpack_from(data, start + 4))) if end - start >= 8 else Header(ASKED)
         key, version, correlation = REQUEST.unpack_from(data, start + 4)
         op, api = _operation(key, version)
         if key == PRODUCE and _unanswered(data, start, end, version):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from protocols.decoder import MessageBytes
@@ -16,11 +17,12 @@ from protocols.engine.records import Malformed, Short, Source
 from protocols.kafka import batches, internal, sasl, schema
 from protocols.kafka.layouts import reader
 from protocols.kafka.names import LABELS
-from protocols.kafka.reader import Scope, last_end, note
+from protocols.kafka.reader import last_end, note
+from protocols.kafka.scope import Enough, Scope
 from protocols.kafka.topics import Topics
 from protocols.kafka.values import ENUMS, SHOWS
 
-__all__ = ["SPECS", "TEACHERS", "TOKEN", "Api", "body_fields", "dissect", "learn", "request_version"]
+__all__ = ["SPECS", "TEACHERS", "TOKEN", "Api", "body_fields", "dissect", "learn", "operation", "request_version"]
 
 
 class Api(NamedTuple):
@@ -31,6 +33,14 @@ class Api(NamedTuple):
 
 
 TOKEN = Api(-1, -1)
+
+
+@lru_cache(maxsize=4096)
+def operation(api: Api) -> str:
+    """`Produce v9`."""
+    return "SASL token" if api == TOKEN else f"{schema.api_name(api.key)} v{api.version}"
+
+
 BUDGET = 256 << 20
 """Decompressed bytes of one message, all batches together."""
 GUESSED_MOST = 65_536
@@ -109,6 +119,8 @@ def _frame(message: MessageBytes, scope: Scope | None) -> list[Field]:
             at = _response(source, at, message.end, out, peer.header.context if peer else None)
         if at < message.end:
             _left_over(source, at, message.end, out)
+    except Enough:
+        pass
     except Malformed as fault:
         if not (cut and isinstance(fault, Short)):
             out.append(f.malformed(fault.at, fault.why, message.end, message.view))

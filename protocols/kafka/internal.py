@@ -13,8 +13,9 @@ from protocols.engine.fields import Field, Spec
 from protocols.engine.records import Malformed, Source
 from protocols.kafka import schema
 from protocols.kafka.layouts import reader
-from protocols.kafka.reader import Scope, note, read_uvarint
+from protocols.kafka.reader import note, read_uvarint
 from protocols.kafka.schema import Message
+from protocols.kafka.scope import Scope
 from protocols.kafka.values import CONTROL_TYPES
 
 __all__ = ["SPECS", "open_control", "open_embedded", "open_record"]

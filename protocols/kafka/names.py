@@ -138,10 +138,12 @@ def singular(name: str) -> str:
     return name[:-1] if name.endswith("s") and not name.endswith(("ss", "us")) else name
 
 
+@cache
 def _snake(name: str) -> str:
     return WORDS.sub("_", name).lower()
 
 
+@cache
 def label_of(name: str) -> str:
     """`ReplicaDirectoryId` as "Replica directory id"; the unit of a time is not part of its label."""
     words = WORDS.sub(" ", name.removesuffix("Ms").removeprefix("V3AndBelow")).lower()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -17,10 +16,11 @@ from protocols.engine.fields import Bare, Field, Spec
 from protocols.engine.records import Malformed, Reader, Short, Source
 from protocols.kafka import names
 from protocols.kafka.schema import Part
-from protocols.kafka.topics import KNOWN_IDS, NO_ID, TopicId, Topics, topic_id
+from protocols.kafka.scope import Enough
+from protocols.kafka.topics import KNOWN_IDS, NO_ID, TopicId, topic_id
 
 __all__ = [
-    "FIXED", "NOTE", "TAG", "TAGS", "TAG_COUNT", "TAG_DATA", "TAG_NUMBER", "TAG_SIZE", "Scope", "array_reader", "blob_reader", "converter",
+    "FIXED", "NOTE", "TAG", "TAGS", "TAG_COUNT", "TAG_DATA", "TAG_NUMBER", "TAG_SIZE", "array_reader", "blob_reader", "converter",
     "last_end", "note", "optional_reader", "read_uvarint", "records_reader", "run_reader", "scalars_reader", "struct_reader",
 ]
 
@@ -38,22 +38,6 @@ FEW = 64
 """Arrays of fewer numbers have their line ready."""
 
 FIXED = {"z": ("?", 1), "b": ("b", 1), "h": ("h", 2), "H": ("H", 2), "i": ("i", 4), "I": ("I", 4), "q": ("q", 8), "d": ("d", 8), "u": ("16s", 16)}
-
-
-@dataclass(slots=True)
-class Scope:
-    """What readers of one message share (`Source.context`). `records` and `embedded` read what lies inside a field (`records` says
-    in words what it found); None leaves them closed.
-    `topic` is the name (or id) of the topic whose partitions are being read; `topics` tells what the capture says of topic ids, and is asked when an id is
-    met."""
-
-    records: Callable[[Source, int, int, list[Field]], str] | None = None
-    embedded: Callable[[Source, str, int, int], list[Field]] | None = None
-    topic: str = ""
-    topics: Callable[[], Topics | None] = lambda: None
-    add_view: Callable[[str, bytes], int] | None = None
-    budget: int = 0
-    depth: int = 0
 
 
 def note(text: str, at: int, view: int = 0) -> Field:
@@ -342,6 +326,11 @@ def array_reader(part: Part, spec: Spec, compact: bool, element: Reader) -> Read
         out.append(node)
         if count > end - now and not source.cut:
             raise Malformed(at, f"a count of {count} with {end - now} bytes left")
+        scope = source.context
+        if scope is not None and count > 0:
+            scope.elements -= count
+            if scope.elements < 0:
+                _first_of_many(source, now, end, children, element, count + scope.elements)
         try:
             for _ in range(count):
                 now = element(source, now, end, children)
@@ -351,6 +340,13 @@ def array_reader(part: Part, spec: Spec, compact: bool, element: Reader) -> Read
         node.length = now - at
         return now
     return read_array
+
+
+def _first_of_many(source: Source, at: int, end: int, out: list[Field], element: Reader, count: int) -> None:
+    """The elements that may be read yet."""
+    for _ in range(count):
+        at = element(source, at, end, out)
+    raise Enough
 
 
 def struct_reader(spec: Spec, body: Reader, title: Callable[[list[Field]], str] | None) -> Reader:

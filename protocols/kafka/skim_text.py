@@ -11,7 +11,7 @@ from typing import Any
 
 from protocols.engine.fields import Field, Spec
 
-__all__ = ["NotPlain", "Skimmer", "Text"]
+__all__ = ["CALLED", "NotPlain", "Skimmer", "Text"]
 
 Skimmer = Callable[[bytes, int, int, int], Any]
 """(data, start, end, view) -> what is wanted of the message `data[start:end]`, in the order of its tree: a list of fields, none below another, or
@@ -67,6 +67,12 @@ def _behind_tags(data: bytes, at: int, end: int) -> int:
     return at
 
 
+CALLED: dict[str, Any] = {
+    "Field": Field, "NotPlain": NotPlain, "FAULTS": (NotPlain, IndexError, struct.error), "null": _null, "uvarint": _uvarint, "behind": _behind,
+    "tag_count": _tag_count, "behind_tags": _behind_tags}
+"""What texts call."""
+
+
 class Text:
     """The text of one skimmer. Its variable `at` holds a position in the message, and what was read so far ends `ahead` bytes after that: with `at` 20 and
     `ahead` 6, the next field starts at byte 26. Fields of fixed size only raise `ahead`; they are read together, when `at` has to move: until then `waiting`
@@ -82,9 +88,7 @@ class Text:
         self.waiting: list[tuple[int, str, str]] = []
         self.after: list[str] = []
         self.guards: tuple[str, ...] = ()
-        self.space: dict[str, Any] = {
-            "Field": Field, "NotPlain": NotPlain, "FAULTS": (NotPlain, IndexError, struct.error), "null": _null, "uvarint": _uvarint, "behind": _behind,
-            "tag_count": _tag_count, "behind_tags": _behind_tags, **space}
+        self.space: dict[str, Any] = {**CALLED, **space}
         self._count = 0
 
     def emit(self, *lines: str) -> None:

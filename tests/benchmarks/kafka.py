@@ -4,7 +4,7 @@
 
 Without CAPTURE, one is made in a temporary folder: producers that send up to five batches at once, consumers that fetch, and clients
 that ask for metadata, over 500 connections. Sizes of messages and the share of bare acknowledgements are like those of the recordings
-of real clients in tests/data/kafka. Also the cost of a field with its range in a large answer.
+of real clients in tests/data/kafka. Also the cost of a field with its range in a large answer, and of the words of every message of these recordings.
 Times are processor seconds, so that a machine's other work shows less; both programs use one processor.
 """
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from random import Random
 from struct import pack
 
-from kafka_wire import batch, exchange, record, request_frame, response_frame, uvarint
+from kafka_wire import batch, capture_names, exchange, messages, record, request_frame, response_frame, uvarint
 from make_capture import ACK, FIN, MSS, PUSH, START, SYN, Exchange, Host, write
 from terminal import ROOT
 
@@ -134,9 +134,9 @@ def connection(random: Random, ready: dict[str, list[Exchange]], number: int, co
     yield [host.segment(1, SYN | ACK, clock[0])]
     yield [host.segment(0, ACK, clock[0])]
     for sides in turns(random, ready, count):
-        for way, messages in enumerate(sides):
+        for way, sent in enumerate(sides):
             writes: list[bytes] = []
-            for data in messages:
+            for data in sent:
                 if writes and random.random() < PACKED:
                     writes[-1] += data
                 else:
@@ -208,6 +208,21 @@ def field_cost(runs: int) -> tuple[float, int]:
     return min(taken) / count, count
 
 
+def words_cost(runs: int) -> tuple[float, int]:
+    """Seconds for the words of a message, and of how many messages: those of all recordings."""
+    every = [one for name in capture_names() for _, one in messages(name)]
+    decoder, taken = Kafka(), []
+    for one in every:
+        if one.peer is not None:    # found once, whoever asks
+            decoder.describe(one)
+    for _ in range(runs):
+        before = time.process_time()
+        for one in every:
+            decoder.describe(one)
+        taken.append(time.process_time() - before)
+    return statistics.median(taken) / len(every), len(every)
+
+
 def measure(capture: str, runs: int) -> None:
     """Print a line a measurement."""
     pairs = []
@@ -225,6 +240,8 @@ def measure(capture: str, runs: int) -> None:
         print(f"{'against tshark -Y kafka.topic_name':38} {statistics.median(ratios):7.1f}x faster; aim: >= 5x")
     cost, count = field_cost(5 * runs)
     print(f"{'a field with its range':38} {cost * 1e6:7.2f} µs ({count:,} fields); aim: <= 0.5 µs")
+    cost, count = words_cost(runs)
+    print(f"{'the words of a message':38} {cost * 1e6:7.2f} µs ({count:,} messages); aim: <= 12 µs")
 
 
 def main() -> None:
