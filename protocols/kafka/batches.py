@@ -23,7 +23,7 @@ from protocols.kafka.scope import Scope
 from protocols.kafka.single import MESSAGE_KEY, MESSAGE_VALUE, RecordSet
 from protocols.kafka.values import CODECS, show_time
 
-__all__ = ["BATCH_HEADER", "SPECS", "BatchHead", "batch_heads", "in_words", "read_batches"]
+__all__ = ["BATCH_HEADER", "SPECS", "BatchHead", "batch_heads", "in_words", "read_batches", "told_by"]
 
 BATCH_HEADER = 61
 LEAST_ENTRY = 17
@@ -99,6 +99,10 @@ class BatchHead(NamedTuple):
     def control(self) -> bool:
         return self.magic == 2 and bool(self.attributes & 0x20)
 
+    def is_there(self, end: int) -> bool:
+        """Whether all that it says lies before `end`."""
+        return self.end <= end or (self.magic == 2 and end - self.start >= BATCH_HEADER)
+
 
 def batch_heads(data: bytes, start: int, end: int) -> Iterator[BatchHead]:
     """The batches of a records field, the cut one at the end included. A length that cannot be ends it."""
@@ -137,6 +141,16 @@ def in_words(heads: Iterable[BatchHead], end: int) -> str:
     return ", ".join([*words, _plural(records, "record")] if records or not words else words)
 
 
+def told_by(heads: list[BatchHead], end: int, declared: int) -> tuple[list[BatchHead], bool]:
+    """What the heads say of a records field that ends at `declared` and of which the capture holds the bytes before `end`: the batches whose heads are
+    there, as ending at `end`, and whether further ones may follow. Of a field that is there as a whole, all heads."""
+    if end >= declared:
+        return heads, False
+    kept = [head for head in heads if head.start < head.end and head.is_there(end)]
+    more = not kept or kept[-1] is not heads[-1] or kept[-1].end < declared
+    return [head._replace(end=min(head.end, end)) for head in kept], more
+
+
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 'es' if noun.endswith('h') else 's'}"
 
@@ -144,8 +158,10 @@ def _plural(count: int, noun: str) -> str:
 def read_batches(source: Source, start: int, end: int, out: list[Field]) -> str:
     """Batches as nodes of `out`; never raises. What cannot be read is said and shown raw. Gives back what there is in words."""
     heads = list(islice(batch_heads(source.data, start, end), MOST_BATCHES + 1))
+    declared = start + out[0].value if source.cut and out else end
     _read_heads(source, heads, end, out)
-    return in_words(heads, end)
+    told, more = told_by(heads, end, declared)
+    return f"at least {in_words(told, end)}" if more and told else "not captured" if more else in_words(told, end)
 
 
 def _read_heads(source: Source, heads: list[BatchHead], end: int, out: list[Field]) -> None:
@@ -156,17 +172,17 @@ def _read_heads(source: Source, heads: list[BatchHead], end: int, out: list[Fiel
             return
         if head.end <= head.start:
             out.append(f.malformed(head.start, "a batch with an impossible length", end, view))
-        elif head.end > end:
+        elif head.end > end and not (source.cut and head.is_there(end)):
             _partial(source, head, end, out)
         elif head.magic == 2:
             if head.end - head.start < BATCH_HEADER:
                 out.append(f.malformed(head.start, f"a batch of {head.end - head.start} bytes", head.end, view))
             else:
-                out.append(_batch(source, head))
+                out.append(_batch(source, head, end))
         elif head.magic in (0, 1):
             out.append(_message(source, head.start, head.end, 0))
         else:
-            out.append(f.malformed(head.start, f"magic {head.magic} is not defined", head.end, view))
+            out.append(f.raw(data, head.start, head.end, view, f"[batch of format {head.magic}, which this build does not know]"))
 
 
 def _partial(source: Source, head: BatchHead, end: int, out: list[Field]) -> None:
@@ -192,39 +208,47 @@ def _flags(spec: Spec, value: int, start: int, size: int, view: int, parts: tupl
     return Field(spec, value, start, size, view, bits)
 
 
-def _batch(source: Source, head: BatchHead) -> Field:
-    """A batch of format 2."""
+def _batch(source: Source, head: BatchHead, end: int) -> Field:
+    """A batch of format 2. What the capture holds of it ends at `end` at the latest: then its head and the records before that are shown."""
     import google_crc32c
 
     data, view, at = source.data, source.view, head.start
     (offset, length, epoch, magic, crc, attributes, delta, first, last, producer, producer_epoch, sequence, count) = HEAD.unpack_from(data, at)
     attributes &= 0xFFFF
-    computed = google_crc32c.value(data[at + 21:head.end])
+    stop = min(head.end, end)
+    checked = _crc_field(CRC, CRC_STATUS, at + 17, crc, google_crc32c.value(data[at + 21:stop]), view)
+    if stop < head.end:
+        checked = Field(CRC, crc, at + 17, 4, view, (), f"{CRC.label}: {_hex(crc)} [not checked: the batch was not captured whole]")
     flags = (CODEC, TIME_TYPE, TRANSACTIONAL, CONTROL, HORIZON, UNUSED) if attributes & 0xFF80 else (CODEC, TIME_TYPE, TRANSACTIONAL, CONTROL, HORIZON)
     children = [
         Field(BASE_OFFSET, offset, at, 8, view), Field(SIZE, length, at + 8, 4, view), Field(EPOCH, epoch, at + 12, 4, view),
         Field(MAGIC, magic, at + 16, 1, view),
-        _crc_field(CRC, CRC_STATUS, at + 17, crc, computed, view), _flags(ATTRIBUTES, attributes, at + 21, 2, view, flags),
-        Field(LAST_DELTA, delta, at + 23, 4, view), Field(FIRST_TIME, first * 1_000_000, at + 27, 8, view),
+        checked, _flags(ATTRIBUTES, attributes, at + 21, 2, view, flags),
+        Field(LAST_DELTA, delta, at + 23, 4, view),
+        # with the flag, it is no time of a record: when what marks deletion in the batch may go
+        Field(FIRST_TIME, first * 1_000_000, at + 27, 8, view, (), f"Delete horizon: {show_time(first * 1_000_000)}" if attributes & HORIZON.mask else None),
         Field(LAST_TIME, last * 1_000_000, at + 35, 8, view),
         Field(PRODUCER, producer, at + 43, 8, view), Field(PRODUCER_EPOCH, producer_epoch, at + 51, 2, view), Field(SEQUENCE, sequence, at + 53, 4, view),
         Field(COUNT, count, at + 57, 4, view),
     ]
     scope: Scope | None = source.context
-    rules = RecordSet(offset, first, last if attributes & 8 else None, bool(attributes & 0x20), scope.topic if scope else "", count)
+    rules = RecordSet(offset, first, last if attributes & 8 else None, bool(attributes & 0x20), scope.topic if scope else "", count, stop < head.end)
     start, codec = at + BATCH_HEADER, attributes & 7
     inside: Callable[[], list[Field]] | None = None
-    if codec and start < head.end:
-        body, body_view, made = _open(source, codec, start, head.end, f"Decompressed records ({CODECS.get(codec, codec)}) at offset {offset}")
+    if rules.cut:
+        children.append(note(f"the capture holds {stop - at} of the batch's {head.end - at} bytes", at, view))
+    if codec and start < stop:
+        body, body_view, made = _open(source, codec, start, stop, f"Decompressed records ({CODECS.get(codec, codec)}) at offset {offset}")
         children += made
         if body is not None:
             inside = partial(single.read_records, Source(body, body_view), 0, len(body), rules)
     else:
-        inside = partial(single.read_records, source, start, head.end, rules)
+        inside = partial(single.read_records, source, start, stop, rules)
 
     def all_fields() -> list[Field]:
         return children + (inside() if inside else [])
-    return Field(BATCH, None, at, head.end - at, view, all_fields, _batch_title(offset, delta, count, codec, attributes, crc == computed))
+    good = not any(one.spec is CRC_STATUS and not one.value for one in checked.fields)
+    return Field(BATCH, None, at, stop - at, view, all_fields, _batch_title(offset, delta, count, codec, attributes, good))
 
 
 def _batch_title(offset: int, delta: int, count: int, codec: int, attributes: int, good: bool) -> str:

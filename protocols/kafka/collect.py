@@ -34,6 +34,12 @@ class Found:
     """What the broker says of the first error."""
 
 
+def is_part(text: Field) -> bool:
+    """Whether the capture ends inside a text or bytes: what is there of them is no name."""
+    inside = text.fields
+    return bool(inside) and inside[0].name == f"{text.name}_len" and inside[0].value > text.length
+
+
 def collect(fields: Sequence[Field], place: str = "kafka.offset") -> Found:
     """Walks what is read already; arrays of numbers are opened only where they hold partitions. `place` is the field that says where in a
     partition: an offset, or what ListOffsets asks for."""
@@ -59,6 +65,8 @@ def collect(fields: Sequence[Field], place: str = "kafka.offset") -> Found:
                 stack += reversed(children)
             elif name in PARTITIONS and callable(children):
                 stack += reversed(one.fields)
+            continue
+        if type(one._children) is list and is_part(one):
             continue
         if name not in first:
             first[name] = value

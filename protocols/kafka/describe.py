@@ -11,7 +11,7 @@ from protocols.kafka import frames, sasl, words
 from protocols.kafka.collect import Found, collect
 from protocols.kafka.errors import error_name, error_status
 from protocols.kafka.frames import TOKEN, Api, operation
-from protocols.kafka.info import fields_of, request_info, response_info
+from protocols.kafka.info import fields_of, outcome_known, request_info, response_info
 from protocols.kafka.topics import KNOWN_IDS, Topics
 from protocols.kafka.words import PARTITION, Place
 
@@ -109,6 +109,8 @@ def _response(message: MessageBytes, api: Api) -> Summary:
             places = words.places(flat, _names_of_ids(message))[0]
     else:
         found = collect(fields_of(message, api))
-        places, code, said = _places(found, api.key), found.errors[0] if found.errors else 0, found.text
-    return Summary(operation(api), words.targets(places), _endpoint(places) if places else "", _ident(message), error_status(code), code,
+        places, said = _places(found, api.key), found.text
+        code = found.errors[0] if found.errors else 0 if outcome_known(message, api) else None
+    status = None if code is None else error_status(code)
+    return Summary(operation(api), words.targets(places), _endpoint(places) if places else "", _ident(message), status, code,
                    error_name(code) if code else "", partial(response_info, message, api), soft=code in EXPECTED, error_text=said)

@@ -12,15 +12,15 @@ from typing import Any
 
 from protocols.decoder import MessageBytes
 from protocols.engine.fields import Field
-from protocols.kafka import internal, sasl
-from protocols.kafka.batches import BatchHead, batch_heads, in_words
+from protocols.kafka import internal, sasl, words
+from protocols.kafka.batches import BatchHead, batch_heads, in_words, told_by
 from protocols.kafka.collect import Found, collect
 from protocols.kafka.errors import NAMES, error_name
 from protocols.kafka.frames import Api, body_fields, operation
 from protocols.kafka.scope import Scope
 from protocols.kafka.values import CODECS, ENUMS
 
-__all__ = ["fields_of", "request_info", "response_info"]
+__all__ = ["fields_of", "outcome_known", "request_info", "response_info"]
 
 SHOWN = 3
 LONGEST_TEXT = 160
@@ -29,6 +29,8 @@ LOOKED_AT = 5_000
 NO_RECORDS = "no records"
 MOST_HEADS = 10_000
 PRODUCE, FETCH, METADATA, API_VERSIONS, JOIN, SYNC, SASL_AUTHENTICATE, END_TXN, LIST_OFFSETS, ENVELOPE = 0, 1, 3, 18, 11, 14, 36, 26, 2, 58
+SASL_HANDSHAKE, SHARE_FETCH = 17, 78
+MOST_MECHANISMS = 8
 
 WORDS: dict[str, tuple[str, int]] = {
     "kafka.client_software_name": ("", 0), "kafka.client_software_version": ("", 0), "kafka.coordinator_key": ("key=", 0),
@@ -70,10 +72,13 @@ SHOW: dict[int, tuple[str, ...]] = {
 ANSWER: dict[int, tuple[str, ...]] = {
     **dict.fromkeys((52, 53, 54), QUORUM), 1: ("kafka.high_watermark",), 10: ("kafka.node_id", "kafka.host", "kafka.port"),
     11: ("kafka.generation_id", "kafka.protocol_name", "kafka.group_leader_id", "kafka.member_id"), 15: ("kafka.consumer_group", "kafka.group_state"),
-    17: ("kafka.sasl_mechanism",), 22: ("kafka.producer_id", "kafka.producer_epoch"), 62: NODE, 63: ("kafka.is_fenced",),
+    22: ("kafka.producer_id", "kafka.producer_epoch"), 26: ("kafka.producer_epoch",), 62: NODE, 63: ("kafka.is_fenced",),
     68: ("kafka.member_epoch", "kafka.heartbeat_interval_ms"), 76: ("kafka.member_epoch",),
 }
 """The first values that a response's line shows, by API key."""
+LEAVES, COMES_BACK = "leaves", "leaves, a static member that will come back"
+LEAVING = {68: {-1: LEAVES, -2: COMES_BACK}, 76: {-1: LEAVES}, 88: {-1: LEAVES, -2: COMES_BACK}}
+"""What a member epoch below 0 says in the heartbeats of consumer, share and streams groups."""
 COUNTED = {
     METADATA: (("kafka.brokers", "broker"), ("kafka.topics", "topic")), FETCH: (("kafka.aborted_transactions", "aborted transaction"),),
     API_VERSIONS: (("kafka.api_keys", "API"),), 16: (("kafka.groups", "group"),),
@@ -101,16 +106,19 @@ def _offset(value: int) -> str:
 
 
 def _records(found: Found, data: bytes, end: int) -> str:
-    """How many records, bytes, of which codec; control and cut batches."""
+    """How many records, bytes, of which codec; control and cut batches. Of what the capture cuts off, what the heads of batches say."""
     heads: list[BatchHead] = []
-    size, control, partial = 0, 0, 0
+    size, control, partial, more = 0, 0, 0, False
     for one in found.records:
         length = one.fields[0]
         if length.value <= 0:
             continue
-        stop = min(length.end + length.value, end)
+        declared = length.end + length.value
+        stop = min(declared, end)
         size += length.value
-        for head in islice(batch_heads(data, length.end, stop), MOST_HEADS):
+        every, further = told_by(list(islice(batch_heads(data, length.end, stop), MOST_HEADS)), stop, declared)
+        more |= further
+        for head in every:
             partial += head.end > stop
             control += head.control
             if head.start < head.end <= stop and not head.control:
@@ -118,7 +126,8 @@ def _records(found: Found, data: bytes, end: int) -> str:
     if not size:
         return NO_RECORDS
     codecs = dict.fromkeys(CODECS.get(head.codec, f"codec {head.codec}") for head in heads if head.codec)
-    text = f"{in_words([head._replace(magic=0, attributes=0) if head.magic == 2 else head for head in heads], end)} {size} B"
+    count = in_words([head._replace(magic=0, attributes=0) if head.magic == 2 else head for head in heads], end)
+    text = f"at least {count}, {size} B" if more and heads else f"{size} B of records" if more else f"{count} {size} B"
     text += f" ({', '.join(codecs)})" if codecs else ""
     return text + (f" {control} control" if control else "") + (f" {partial} partial" if partial else "")
 
@@ -162,30 +171,61 @@ def request_info(message: MessageBytes, api: Api) -> str:
     fields = fields_of(message, api)
     found = collect(fields, "kafka.offset_time" if api.key == LIST_OFFSETS else "kafka.offset")
     where = _where(found, "any" if api.key == LIST_OFFSETS else "known" if api.key in (1, 8, 28, 21) else "")
-    words: list[str] = [operation(api)]
+    said: list[str] = [operation(api)]
     if where:
-        words.append(where)
-    elif api.key == METADATA and found.arrays.get("kafka.topics") is not None:
-        words.append("no topics" if _array_count(found, "kafka.topics") == 0 and api.version else "all topics")
+        said.append(where)
+    elif api.key == METADATA and (count := _array_count(found, "kafka.topics")) is not None and count <= 0:
+        said.append("no topics" if count == 0 and api.version else "all topics")
     if found.records:
-        words.append(_records(found, message.data, message.end))
+        said.append(_records(found, message.data, message.end))
     if api.key == PRODUCE and "kafka.required_acks" in found.first:
-        words += [f"acks={ENUMS['kafka.required_acks'].get(found.first['kafka.required_acks'], found.first['kafka.required_acks'])}"]
-    words += [_word(name, found.first[name]) for name in SHOW.get(api.key, ()) if found.first.get(name) not in (None, "", -1)]
+        said += [f"acks={ENUMS['kafka.required_acks'].get(found.first['kafka.required_acks'], found.first['kafka.required_acks'])}"]
+    said += [_word(name, found.first[name]) for name in SHOW.get(api.key, ()) if found.first.get(name) not in (None, "", -1)]
+    if api.key in LEAVING and (epoch := found.first.get("kafka.member_epoch")) in LEAVING[api.key]:
+        said = [word for word in said if not word.startswith("epoch=")] + [f"epoch={epoch} ({LEAVING[api.key][epoch]})"]
     if api.key == FETCH and found.first.get("kafka.fetch_session_id"):
-        words.append(f"session={found.first['kafka.fetch_session_id']}/{found.first.get('kafka.fetch_session_epoch')}")
+        said.append(f"session={found.first['kafka.fetch_session_id']}/{found.first.get('kafka.fetch_session_epoch')}")
     if api.key == SASL_AUTHENTICATE and found.first.get("kafka.sasl_authentication") is not None:
-        words.append(sasl.token_words(found.first["kafka.sasl_authentication"]))
+        said.append(sasl.token_words(found.first["kafka.sasl_authentication"]))
     if api.key == END_TXN and "kafka.transaction_result" in found.first:
-        words.append("commit" if found.first["kafka.transaction_result"] else "abort")
+        said.append("commit" if found.first["kafka.transaction_result"] else "abort")
     if api.key == ENVELOPE and len(inner := found.first.get("kafka.request_data") or b"") >= 4:
-        words.append(f"of {operation(Api(*struct.unpack_from('>hh', inner)))}")
+        said.append(f"of {operation(Api(*struct.unpack_from('>hh', inner)))}")
     if found.first.get("kafka.long_poll"):
         wait = found.first.get("kafka.max_wait_time", found.first.get("kafka.rebalance_timeout"))
-        words.append(f"(long poll {wait} ms)")
+        said.append(f"(long poll {wait} ms)")
     if found.first.get("kafka.no_response"):
-        words.append("(no response)")
-    return " ".join(words) + _tail(message, fields)
+        said.append("(no response)")
+    return " ".join(said) + _tail(message, fields)
+
+
+def _acquired(fields: Sequence[Field]) -> int:
+    """How many records were given to the member that asked: of the batches that hold them, all is sent."""
+    count, stack = 0, list(fields)
+    while stack:
+        one = stack.pop()
+        if one.spec.name == "kafka.acquired_record":
+            inside = {part.spec.name: part.value for part in one.fields}
+            count += inside.get("kafka.last_offset", -1) - inside.get("kafka.first_offset", 0) + 1
+        elif one.value is None and isinstance(one._children, list):
+            stack += one._children
+    return count
+
+
+def _handshake(key: int, found: Found) -> list[str]:
+    """What the answers of handshakes offer and grant."""
+    if key == SASL_HANDSHAKE and (offered := found.arrays.get("kafka.mechanisms")) is not None:
+        return [f"offers {', '.join(str(one.value) for one in offered.fields[1:1 + MOST_MECHANISMS])}"] if offered.fields[1:] else []
+    if key == SASL_AUTHENTICATE:
+        token, lifetime = found.first.get("kafka.sasl_authentication"), found.first.get("kafka.session_lifetime_ms")
+        return ([sasl.token_words(token)] if token else []) + ([f"session {lifetime} ms"] if lifetime else [])
+    return []
+
+
+def outcome_known(message: MessageBytes, api: Api) -> bool:
+    """Whether every error code that a response can have was captured. None of them being an error is success then, and only then."""
+    read = words.outcome_reader(api)
+    return read is not None and read(message.data, message.start, message.end, 0) is not None
 
 
 def response_info(message: MessageBytes, api: Api) -> str:
@@ -193,27 +233,33 @@ def response_info(message: MessageBytes, api: Api) -> str:
     fields = fields_of(message, api)
     found = collect(fields)
     where = _where(found, "known" if api.key in (0, 2, 9) else "")
-    words = [operation(api), "←"]
+    said = [operation(api), "←"]
     if found.errors:
         checked = found.checked - (found.top == 0)
-        said = found.text if len(found.text) <= LONGEST_TEXT else found.text[:LONGEST_TEXT] + "…"
-        words.append(_failure(found.errors[0], f"{len(found.errors)} of {checked} failed" if checked > 1 else "") + (f": {said}" if said else ""))
+        told = found.text if len(found.text) <= LONGEST_TEXT else found.text[:LONGEST_TEXT] + "…"
+        said.append(_failure(found.errors[0], f"{len(found.errors)} of {checked} failed" if checked > 1 else "") + (f": {told}" if told else ""))
+    elif outcome_known(message, api):
+        said.append("OK")
     else:
-        words.append("OK")
+        said.append("(outcome not understood)" if message.complete else "(outcome not captured)")
     if where and (api.key != METADATA or found.errors):
-        words.append(where)
+        said.append(where)
     if found.records:
         held = _records(found, message.data, message.end)
+        if api.key == SHARE_FETCH and held != NO_RECORDS:
+            acquired = _acquired(fields)
+            held = held if held.startswith(f"{acquired} record") else f"{acquired} acquired of {held}"
         if held != NO_RECORDS or not found.errors:
-            words.append(held)
-    elif api.key == FETCH and not where and not found.errors:
-        words.append("nothing new")
+            said.append(held)
+    elif api.key == FETCH and not where and not found.errors and message.complete:
+        said.append("nothing new")
     for name, noun in COUNTED.get(api.key, ()):
         count = _array_count(found, name)
         if count is not None and count >= (api.key == FETCH):
-            words.append(f"{count} {noun if count == 1 else noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}")
+            said.append(f"{count} {noun if count == 1 else noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}")
     if api.key != FETCH or sum(len(partitions) for _, partitions in found.places) == 1:
-        words += [_word(name, found.first[name]) for name in ANSWER.get(api.key, ()) if found.first.get(name) not in (None, "", -1)]
+        said += [_word(name, found.first[name]) for name in ANSWER.get(api.key, ()) if found.first.get(name) not in (None, "", -1)]
+    said += _handshake(api.key, found)
     if found.first.get("kafka.throttle_time"):
-        words.append(f"throttled {found.first['kafka.throttle_time']} ms")
-    return " ".join(words) + _tail(message, fields)
+        said.append(f"throttled {found.first['kafka.throttle_time']} ms")
+    return " ".join(said) + _tail(message, fields)

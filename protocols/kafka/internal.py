@@ -18,7 +18,7 @@ from protocols.kafka.schema import Message
 from protocols.kafka.scope import Scope
 from protocols.kafka.values import CONTROL_TYPES
 
-__all__ = ["SPECS", "open_control", "open_embedded", "open_record"]
+__all__ = ["OWN", "SPECS", "open_control", "open_embedded", "open_record"]
 
 KEY_TYPE = Spec("kafka.record_key_type", "Key type", "int16")
 VALUE_VERSION = Spec("kafka.record_value_version", "Value version", "int16")
@@ -42,6 +42,8 @@ OFFSETS = {0: "LegacyOffsetCommit", 1: "OffsetCommit", 2: "GroupMetadata", 3: "C
            16: "ConsumerGroupRegularExpression", 17: "StreamsGroupMetadata", 19: "StreamsGroupMemberMetadata", 20: "StreamsGroupTargetAssignmentMetadata",
            21: "StreamsGroupTargetAssignmentMember", 22: "StreamsGroupCurrentMemberAssignment", 23: "StreamsGroupTopology"}
 TOPICS = {"__consumer_offsets": OFFSETS, "__transaction_state": {0: "TransactionLog"}, "__share_group_state": {0: "ShareSnapshot", 1: "ShareUpdate"}}
+OWN = frozenset((*TOPICS, "__cluster_metadata", "__remote_log_metadata"))
+"""Topics whose records have layouts of their own."""
 REMOTE = {0: "RemoteLogSegmentMetadataRecord", 1: "RemoteLogSegmentMetadataUpdateRecord", 2: "RemotePartitionDeleteMetadataRecord",
           3: "RemoteLogSegmentMetadataSnapshotRecord"}
 CONTROL = {0: "EndTxnMarker", 1: "EndTxnMarker", 2: "LeaderChangeMessage", 3: "SnapshotHeaderRecord", 4: "SnapshotFooterRecord", 5: "KRaftVersionRecord",

@@ -98,6 +98,8 @@ WITHIN = {
     "RepartitionSourceTopics": {"Name": "topic_name", "Partitions": "partition_count"},
     "CopartitionGroups": {"SourceTopics": "source_topic_index", "SourceTopicRegex": "source_topic_regex_index",
                           "RepartitionSourceTopics": "repartition_source_topic_index"},
+    "ConsumerGroupCurrentMemberAssignmentValue": {"State": "member_state"}, "ShareGroupCurrentMemberAssignmentValue": {"State": "member_state"},
+    "StreamsGroupCurrentMemberAssignmentValue": {"State": "streams_member_state"},
     "FenceBrokerRecord": {"Id": "broker_id"}, "UnfenceBrokerRecord": {"Id": "broker_id"}, "LiveBrokers": {"Id": "broker_id"},
     "BrokerRegistrationChangeRecord": {"Fenced": "fenced_change", "InControlledShutdown": "in_controlled_shutdown_change"},
     "RemoveAccessControlEntryRecord": {"Id": "acl_id"}, "Nodes": {"Name": "processor_name"}, "Source": {"Name": "processor_name"},

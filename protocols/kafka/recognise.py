@@ -25,7 +25,7 @@ MOST = 104_857_600
 HEAD = 64
 PORTS = frozenset({9092})
 NEWER = 2
-"""Versions beyond the schema that are still believed without a client id."""
+"""Versions beyond the schema that are still believed without a look at the client id."""
 METADATA, SASL_HANDSHAKE, API_VERSIONS = 3, 17, 18
 SURPLUS = 8
 """Bytes that librdkafka may leave behind a Metadata or ApiVersions request."""
@@ -36,13 +36,17 @@ UNSURE = 2**24
 BEFORE = 10_000
 FAR = 0x7FFF_0000
 """How far correlation ids may be from those of the requests seen: ahead, behind; and from where on a client counts in a range of its own."""
+WEAK = 25
+"""The score of what has the form of a request's first bytes and nothing more: a claim only with an answer that has its id, and Kafka's port."""
+LETTERS = 3
+"""Of a client id that is cut off, as many must be there."""
 HEADLESS, KNOWN, NEW = 1, 2, 3
 LENGTH_AND_API, LENGTH_AND_ID, OPENS = struct.Struct(">ihh"), struct.Struct(">ii"), struct.Struct(">iIih")
 
 
 @lru_cache(maxsize=4096)
 def _standing(key: int, version: int) -> int:
-    """What the API and version of a request say: HEADLESS, KNOWN, NEW (it must name its client) or 0."""
+    """What the API and version of a request say: HEADLESS, KNOWN, NEW (the length of its client id must be there to be judged) or 0."""
     message = schema.request(key)
     if version < 0:
         return 0
@@ -80,13 +84,12 @@ def is_request(head: bytes) -> bool:
         return False
     if standing == HEADLESS:
         return True
-    size = 0
     if len(head) >= 14:
         size = (head[12] << 8 | head[13]) - (head[12] >> 7 << 16)
         client = head[14:14 + max(0, size)]
         if length < 10 or not -1 <= size <= length - 10 or not _printable(client):
             return False
-    return standing == KNOWN or size > 0
+    return standing == KNOWN or len(head) >= REQUEST + 2
 
 
 def is_headless(head: bytes) -> bool:
@@ -178,13 +181,16 @@ def _fits(data: bytes, at: int, end: int) -> bool | None:
 
 
 def _has_client(data: bytes, at: int) -> bool:
-    """Whether the request at `at` names its client."""
-    return len(data) >= at + 14 and data[at + 12] == 0 and data[at + 13] > 0
+    """Whether the request at `at` names its client in letters that were captured: a length alone is no name."""
+    if len(data) < at + 14 or data[at + 12]:
+        return False
+    return data[at + 13] > 0 and len(data) - at - 14 >= min(data[at + 13], LETTERS)
 
 
 def _requests(data: bytes, from_start: bool) -> tuple[int, str, set[int]]:
     """Score, why and correlation ids of one direction, taken as a client's. A request that does not name its client counts for less:
-    rows of zeros fit many layouts."""
+    rows of zeros fit many layouts. Without a body that was read to its end, it is never enough for a claim by itself, and an id of 0 is
+    none that an answer could prove it by."""
     at = 0 if from_start and is_request(data[:HEAD]) else -1 if from_start else _start(data)
     if at < 0 or len(data) - at < 12:
         return 0, "", set()
@@ -204,12 +210,14 @@ def _requests(data: bytes, from_start: bool) -> tuple[int, str, set[int]]:
         unread += fits is None
         at = end
     if exact:
-        return 95 if named else 45 if zeros else 55, f"request {name} whose body takes its frame exactly", ids
-    if headers > 1 and named:
+        return 95 if named else 45 if zeros else 55, f"request {name} whose body takes its frame exactly", ids if named else ids - {0}
+    if not named:
+        return WEAK if headers else 0, f"the start of request {name}", ids - {0}
+    if headers > 1:
         return 80, f"{headers} request headers in a row, first {name}", ids
     if unread:
         return 55 if at <= len(data) else 0, f"the header of request {name}, with a body that this build does not read", ids
-    return (60 if named else 30, f"the start of request {name}", ids) if headers else (0, "", set())
+    return 60, f"the start of request {name}", ids
 
 
 def _answered(data: bytes, ids: set[int]) -> bool:
@@ -252,7 +260,7 @@ def recognise(opening: Opening) -> Match | None:
             continue
         if _answered(opening.data[1 - side], ids):
             score, why = min(99, score + 20), f"{why}, answered with its correlation id"
-        elif opening.ports[1 - side] in PORTS:
+        if opening.ports[1 - side] in PORTS:
             score = min(99, score + 10)
         if best is None or score > best.score:
             best = Match(score, why, side)

@@ -21,6 +21,7 @@ __all__ = ["MESSAGE_KEY", "MESSAGE_VALUE", "SPECS", "RecordSet", "open_payloads"
 
 GROUP = 1000
 SHOWN = 200
+SHOWN_BYTES = 32
 PARSED = 65_536
 """Bytes of a value that are looked at to tell whether it is JSON."""
 
@@ -48,7 +49,7 @@ def _plain(value: bytes) -> str:
     if text is None and len(value) > PARSED:
         text = _as_text(value[:SHOWN]) or _as_text(value[:SHOWN - 1]) or _as_text(value[:SHOWN - 2]) or _as_text(value[:SHOWN - 3])
     if text is None:
-        return value[:32].hex() + ("…" if len(value) > 32 else "")
+        return value[:SHOWN_BYTES].hex() + ("…" if len(value) > SHOWN_BYTES else "")
     kind = ""
     if text[:1] in "{[" and text[-1:] in "}]" and len(value) <= PARSED:
         try:
@@ -84,7 +85,8 @@ SPECS = (RECORD, RECORDS, LENGTH, ATTRIBUTES, TIME_DELTA, OFFSET_DELTA, OFFSET, 
 
 
 class RecordSet(NamedTuple):
-    """What a batch says about its records. Times in milliseconds; `append` is the broker's time when it stands for all."""
+    """What a batch says about its records. Times in milliseconds; `append` is the broker's time when it stands for all. `cut`: the capture does not
+    hold all of them."""
 
     offset: int
     time: int
@@ -92,6 +94,7 @@ class RecordSet(NamedTuple):
     control: bool
     topic: str
     records: int
+    cut: bool = False
 
 
 def _varint(data: bytes, at: int, end: int, most: int = 5) -> tuple[int, int]:
@@ -126,7 +129,7 @@ def read_records(source: Source, start: int, end: int, rules: RecordSet) -> list
                 at = after
                 break
             at = after
-    if at < end and not (out and out[-1].name == "_ws.malformed"):
+    if at < end and not rules.cut and not (out and out[-1].name == "_ws.malformed"):
         out.append(f.malformed(at, f"{end - at} bytes left over behind {rules.records} records", end, source.view))
     return out
 
@@ -155,7 +158,8 @@ def _some(source: Source, at: int, end: int, rules: RecordSet, out: list[Field],
     """`count` records, up to the first that does not fit."""
     for number in range(count):
         if at >= end:
-            out.append(note(f"{count - number} of {count} records are missing", at, source.view))
+            missing = f"{count - number} of {count} records"
+            out.append(note(f"{missing} were not captured" if rules.cut else f"{missing} are missing", at, source.view))
             return at
         children: list[Field] = []
         node = Field(RECORD, None, at, 0, source.view, children)
@@ -166,7 +170,11 @@ def _some(source: Source, at: int, end: int, rules: RecordSet, out: list[Field],
                 raise Malformed(at, f"a record of {length} bytes with {end - now} left")
             children.append(Field(LENGTH, length, at, now - at, source.view))
         except Malformed as fault:
-            out[-1] = f.malformed(fault.at, fault.why, end, source.view)
+            if rules.cut:
+                out[-1] = f.raw(source.data, at, end, source.view, f"[{end - at} bytes of a record, captured in part]")
+                out.append(note(f"{count - number} of {count} records were not captured whole", at, source.view))
+            else:
+                out[-1] = f.malformed(fault.at, fault.why, end, source.view)
             return end
         after = now + length
         try:
@@ -302,9 +310,14 @@ def preview(field: Field) -> str:
 
 
 def open_payloads(topic: str, key: Field, value: Field, source: Source) -> str:
-    """Puts what a record of one of Kafka's own topics means below its key and value; the record in words, "" for other topics."""
+    """Puts what a record of one of Kafka's own topics means below its key and value, with lines that say so; the record in words, "" for other topics."""
     in_key, in_value, words = internal.open_record(topic, key, value, source)
     for field, made in ((key, in_key), (value, in_value)):
         if made:
             field._children = [*field.fields[:1], *made]
+            field._text = f"{field.spec.label}: {words}, {field.length} bytes" if words else f"{field.spec.label}: {field.length} bytes"
+        elif topic in internal.OWN and field.length:
+            # a number of theirs is no registry's: such bytes are not read as anything
+            field._children = field.fields[:1]
+            field._text = f"{field.spec.label}: {field.value[:SHOWN_BYTES].hex()}{'…' if field.length > SHOWN_BYTES else ''}"
     return words

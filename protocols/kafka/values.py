@@ -24,7 +24,10 @@ CONFIG_RESOURCES = {0: "unknown", 2: "topic", 4: "broker", 8: "broker_logger", 1
 CODECS = {0: "none", 1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 CONTROL_TYPES = {0: "ABORT", 1: "COMMIT", 2: "LEADER_CHANGE", 3: "SNAPSHOT_HEADER", 4: "SNAPSHOT_FOOTER", 5: "KRAFT_VERSION", 6: "KRAFT_VOTERS"}
 TRANSACTION_STATES = dict(enumerate(("Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort", "Dead", "PrepareEpochFence")))
-DELIVERY_STATES = {0: "available", 2: "acknowledged", 4: "archived"}
+DELIVERY_STATES = {0: "available", 1: "acquired", 2: "acknowledged", 3: "archiving", 4: "archived"}
+MEMBER_STATES = {0: "stable", 1: "unrevoked partitions", 2: "unreleased partitions", 127: "unknown"}
+STREAMS_MEMBER_STATES = {1: "stable", 2: "unrevoked tasks", 3: "unreleased tasks", 127: "unknown"}
+LATER_OFFSETS = {-4: "earliest local", -5: "latest tiered", -6: "earliest pending upload"}
 
 ENUMS: dict[str, Mapping[Any, str]] = {
     "kafka.required_acks": {-1: "all", 0: "none", 1: "leader"},
@@ -46,6 +49,11 @@ ENUMS: dict[str, Mapping[Any, str]] = {
     "kafka.scram_mechanism": {0: "unknown", 1: "SCRAM-SHA-256", 2: "SCRAM-SHA-512"},
     "kafka.acknowledge_type": {0: "gap", 1: "accept", 2: "release", 3: "reject", 4: "renew"},
     "kafka.delivery_state": DELIVERY_STATES,
+    "kafka.share_acquire_mode": {0: "batch_optimized", 1: "record_limit"},
+    "kafka.member_type": {-1: "unknown", 0: "classic", 1: "consumer"},
+    "kafka.member_state": MEMBER_STATES,
+    "kafka.streams_member_state": STREAMS_MEMBER_STATES,
+    "kafka.topology_description_status": {0: "not requested", 1: "not stored", 2: "error", 3: "available"},
     "kafka.compression_type": CODECS,
     "kafka.accepted_compression_type": CODECS,
     "kafka.transaction_status": TRANSACTION_STATES,
@@ -54,7 +62,7 @@ ENUMS: dict[str, Mapping[Any, str]] = {
     "kafka.leader_recovery_state": {-1: "no change", 0: "recovered", 1: "recovering"},
     "kafka.control_type": CONTROL_TYPES,
     "kafka.zk_migration_state": {0: "none", 1: "pre-migration", 2: "migration", 3: "post-migration", 4: "complete"},
-    "kafka.offset_time": {-1: "latest", -2: "earliest", -3: "max timestamp", -4: "earliest local", -5: "latest tiered"},
+    "kafka.offset_time": {-1: "latest", -2: "earliest", -3: "max timestamp", **LATER_OFFSETS},
 }
 
 
@@ -69,7 +77,7 @@ def show_milliseconds(value: int) -> str:
 
 def _show_offset_time(value: int) -> str:
     name = ENUMS["kafka.offset_time"].get(value)
-    return f"{name} ({value})" if name else f"{absolute_time(value * 1_000_000)} ({value})"
+    return f"{name} ({value})" if name else f"{absolute_time(value * 1_000_000)} ({value})" if value >= 0 else f"unknown ({value})"
 
 
 def _show_operations(value: int) -> str:

@@ -180,8 +180,8 @@ def answer_reader(api: Api) -> Skimmer | None:
 
 @lru_cache(maxsize=1024)
 def outcome_reader(api: Api) -> Skimmer | None:
-    """The reader of nothing but an API's error codes, which goes as far as these: of a message that was cut off, it tells (not None) whether all of them
-    are there."""
+    """The reader of nothing but an API's error codes. It reads no further than the last of them: what it gives is not None when they are all there, though
+    the message be cut off behind them."""
     message = schema.response(api.key)
     if message is None or not message.knows(api.version):
         return None
