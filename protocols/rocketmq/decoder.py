@@ -105,7 +105,7 @@ def _said(said: Words, request: Words | None) -> list[tuple[Spec, object]]:
         if request is not None:
             out.append((s.ASKED, t.operation_name(request.head.code)))
     if request is not None:
-        if request.long_poll():
+        if request.asks().long_poll:
             out.append((s.LONG_POLL, True))
         for spec, name in ((s.TOPIC, "topic"), (s.QUEUE, "queueId"), (s.GROUP, "group"), (s.CLIENT_ID, "clientId")):
             value = request.word(name)

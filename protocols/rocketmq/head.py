@@ -75,10 +75,19 @@ def full_code(code: int) -> int:
     return t.truncated().get(code, code)
 
 
+class Asks(NamedTuple):
+    """What a request works on, whole values, and their aggregatable form; whether its answer may be held; what the client calls itself."""
+
+    targets: tuple[str, ...]
+    endpoint: str
+    long_poll: bool
+    client_id: str
+
+
 @dataclass(slots=True)
 class Head:
     """A header's content; None where the bytes do not tell. `ext` has the extension fields by their long names, as text. `size` is where the header
-    ends by its own length, in bytes from the start of the frame; `targets` is where `Words.target` keeps its answer."""
+    ends by its own length, in bytes from the start of the frame; `asks` is where `summary` keeps what a request says, for its words and its response's."""
 
     code: int | None = None
     flag: int | None = None
@@ -88,7 +97,7 @@ class Head:
     remark: str = ""
     ext: dict[str, str] = field(default_factory=dict)
     size: int | None = None
-    targets: tuple[tuple[str, ...], str] | None = None
+    asks: Asks | None = None
 
     @property
     def response(self) -> bool:
@@ -137,6 +146,7 @@ def number(value: Any) -> int | None:
 
 _WHOLE = re.compile(r"-?\d{1,10}")
 _decode = json.JSONDecoder().raw_decode
+_TEXT = frozenset({str})
 
 
 def _json(found: Head, data: bytes, start: int, stop: int) -> None:
@@ -148,18 +158,17 @@ def _json(found: Head, data: bytes, start: int, stop: int) -> None:
     if whole.__class__ is not dict:
         return
     get = whole.get
-    found.code, found.flag, found.opaque = number(get("code")), number(get("flag")), number(get("opaque"))
-    found.version = number(get("version")) or 0
+    code, flag, opaque, version = get("code"), get("flag"), get("opaque"), get("version")
+    found.code = code if code.__class__ is int else number(code)
+    found.flag = flag if flag.__class__ is int else number(flag)
+    found.opaque = opaque if opaque.__class__ is int else number(opaque)
+    found.version = version if version.__class__ is int else number(version) or 0
     language, remark, ext = get("language"), get("remark"), get("extFields")
     found.language = language if language.__class__ is str else text(language)
     if remark is not None:
         found.remark = text(remark)
     if ext.__class__ is dict:
-        for value in ext.values():
-            if value.__class__ is not str:
-                ext = {key: value if value.__class__ is str else text(value) for key, value in ext.items()}
-                break
-        found.ext = ext
+        found.ext = ext if _TEXT.issuperset(map(type, ext.values())) else {key: value if value.__class__ is str else text(value) for key, value in ext.items()}
 
 
 def _binary(found: Head, data: bytes, start: int, stop: int) -> None:

@@ -17,7 +17,7 @@ from protocols.engine.fields import printable
 from protocols.rocketmq import stored
 from protocols.rocketmq import tables as t
 from protocols.rocketmq.bodies import kind_of
-from protocols.rocketmq.head import Head
+from protocols.rocketmq.head import Asks, Head
 from protocols.rocketmq.jsontext import Node, scan
 from protocols.rocketmq.session import Session, head_of
 from protocols.rocketmq.values import split_properties
@@ -145,15 +145,16 @@ class Words:
                 words.append(word)
         return _ONE.sub(r"\1", " ".join(words))
 
-    def target(self) -> tuple[tuple[str, ...], str]:
-        """What the operation works on, whole values, and their aggregatable form: the topic with its queue or its lite topic, and the topic; else the
-        first name that it has."""
-        found = self.head.targets
+    def asks(self) -> Asks:
+        """What a request says of itself; kept with its header."""
+        found = self.head.asks
         if found is None:
-            found = self.head.targets = self._target()
+            found = self.head.asks = Asks(*self._target(), self._long_poll(), self._client_id())
         return found
 
     def _target(self) -> tuple[tuple[str, ...], str]:
+        """What the operation works on, whole values, and their aggregatable form: the topic with its queue or its lite topic, and the topic; else the
+        first name that it has."""
         ext = self.head.ext
         if self.asked == t.LITE_SUBSCRIPTION_CTL:
             return self._subscribed()
@@ -199,10 +200,10 @@ class Words:
     def _of_subscriptions(self, name: str) -> str:
         """A word of a LITE_SUBSCRIPTION_CTL, its different values in a row."""
         if name == "topic":
-            return ", ".join(self.target()[0])
+            return ", ".join(self._subscribed()[0])
         return ", ".join(dict.fromkeys(str(one[name]) for one in self.subscriptions() if one.get(name)))
 
-    def client_id(self) -> str:
+    def _client_id(self) -> str:
         """What the client calls itself; "" in requests that name another client, or none."""
         if self.asked in t.NAMES_ANOTHER_CLIENT:
             return ""
@@ -220,7 +221,7 @@ class Words:
         """The value of the extension field `name`, or of one that means the same."""
         return next((value for one in _ALIASES.get(name, (name,)) if (value := self.head.ext.get(one))), "")
 
-    def long_poll(self) -> bool:
+    def _long_poll(self) -> bool:
         """Whether the request allows the server to hold its answer until there are messages."""
         if self.asked in t.PULLS:
             return bool(self.head.number("sysFlag") & 2) and self.head.number("suspendTimeoutMillis") > 0
@@ -279,56 +280,48 @@ def describe(message: MessageBytes) -> Summary:
     """The words for a frame; a response's operation and target are its request's."""
     if message.end - message.start < 9:
         return Summary(op=message.header.op, info="frame without a header" if message.complete else "cut off before the header")
-    said = Words(message)
-    if not said.response:
-        return _request(said)
+    found = head_of(message)
+    ident = "" if found.opaque is None else str(found.opaque)
+    if message.header.kind is not Kind.RESPONSE:
+        asks = found.asks or Words(message).asks()
+        return Summary(message.header.op, asks.targets, asks.endpoint, ident, info=partial(_request_line, message), long_poll=asks.long_poll,
+                       client_id=asks.client_id)
     peer = message.peer
-    return _response(said, Words(peer) if peer is not None else None)
-
-
-def _id(head: Head) -> str:
-    return "" if head.opaque is None else str(head.opaque)
-
-
-def _request(said: Words) -> Summary:
-    head = said.head
-    targets, endpoint = said.target()
-    return Summary(t.operation_name(head.code), targets, endpoint, _id(head), info=partial(_request_line, said), long_poll=said.long_poll(),
-                   client_id=said.client_id())
-
-
-def _request_line(said: Words) -> str:
-    """The Info column of a request."""
-    head = said.head
-    operation = t.operations().get(said.asked)
-    details = said.fill(operation.asks) if operation else ", ".join(said.target()[0])
-    parts = [t.operation_name(head.code) or "frame", details[:SHOWN], "one-way" if head.flag and head.flag & t.ONEWAY else "",
-             "" if said.message.complete else "cut off", f" #{head.opaque}" if head.opaque is not None else ""]
-    return printable(" ".join(part for part in parts if part))
-
-
-def _response(said: Words, request: Words | None) -> Summary:
-    said.answers(request)
-    found = said.head
-    outcome = t.outcome(found.code, found.version, request.head.code if request else None)
-    targets, endpoint = request.target() if request else ((), "")
-    failed = outcome.status is not None and outcome.status is not Status.OK
-    out = Summary("", targets, endpoint, _id(found), outcome.status, found.code, info=partial(_response_line, said, request, outcome))
-    if request is not None:
-        out.op, out.long_poll, out.client_id = t.operation_name(request.head.code), request.long_poll(), request.client_id()
-    if failed:
+    out = Summary(id=ident, code=found.code, info=partial(_response_line, message))
+    asked = None
+    if peer is not None:
+        request = head_of(peer)
+        asked, out.op = request.code, peer.header.op
+        out.targets, out.endpoint, out.long_poll, out.client_id = request.asks or Words(peer).asks()
+    outcome = t.outcome(found.code, found.version, asked)
+    out.status = outcome.status
+    if outcome.status is not Status.OK and outcome.status is not None:
         out.error, out.error_text = outcome.name, "" if found.remark in _USUAL else found.remark
     return out
 
 
-def _response_line(said: Words, request: Words | None, outcome: t.Outcome) -> str:
+def _request_line(message: MessageBytes) -> str:
+    """The Info column of a request."""
+    said = Words(message)
+    head = said.head
+    operation = t.operations().get(said.asked)
+    details = said.fill(operation.asks) if operation else ", ".join(said.asks().targets)
+    parts = [t.operation_name(head.code) or "frame", details[:SHOWN], "one-way" if head.flag and head.flag & t.ONEWAY else "",
+             "" if message.complete else "cut off", f" #{head.opaque}" if head.opaque is not None else ""]
+    return printable(" ".join(part for part in parts if part))
+
+
+def _response_line(message: MessageBytes) -> str:
     """The Info column of a response."""
+    said, peer = Words(message), message.peer
+    request = Words(peer) if peer is not None else None
+    said.answers(request)
     found = said.head
-    name = t.operation_name(request.head.code) if request else ""
+    outcome = t.outcome(found.code, found.version, request.head.code if request else None)
     operation = t.operations().get(said.asked)
     said_name = outcome.name if outcome.group != "unknown" else "unknown"
-    parts = [name or "response", "←", said_name if not found.code else f"{said_name} ({found.code})",
-             ", ".join(request.target()[0])[:SHOWN] if request else ""]
+    parts = [(t.operation_name(request.head.code) if request else "") or "response", "←", said_name if not found.code else f"{said_name} ({found.code})",
+             ", ".join(request.asks().targets)[:SHOWN] if request else ""]
     if found.remark and found.remark not in _USUAL:
         parts.append(found.remark[:REMARK] + ("…" if len(found.remark) > REMARK else ""))
     if outcome.status is Status.OK:
@@ -336,8 +329,8 @@ def _response_line(said: Words, request: Words | None, outcome: t.Outcome) -> st
         if operation and found.code == 0:
             parts.append(said.fill(operation.answers)[:SHOWN])
     if request is None:
-        parts.append("(which request is not captured)" if _unnumbered(said.message) else "(request not captured)")
-    if not said.message.complete:
+        parts.append("(which request is not captured)" if _unnumbered(message) else "(request not captured)")
+    if not message.complete:
         parts.append("cut off")
     return printable(" ".join(part for part in [*parts, f" #{found.opaque}" if found.opaque is not None else ""] if part))
 
