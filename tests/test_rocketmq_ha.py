@@ -112,3 +112,10 @@ def test_blocks_that_are_not_all_there() -> None:
     for size in range(1, 12 + len(FIRST)):
         fields, _ = dissect(LOG[:size], master, 12 + len(FIRST) - size)
         assert len(named(fields, "pv.incomplete")) == 1 and not named(fields, "_ws.malformed")
+
+
+def test_a_state_that_has_no_name_does_not_end_the_stream() -> None:
+    side = Side(False, True, WELCOME, GREETING)
+    later = struct.pack(">iiqiqq", 7, 0, 500, 1, 0, 99)
+    assert split(WELCOME + later + TRANSFER, side) == [WELCOME, later, TRANSFER]
+    assert value(dissect(later, side)[0], "rocketmq_ha.state") == 7

@@ -26,6 +26,8 @@ FARTHEST = 1 << 52
 """The highest offset of a commit log that is believed: 4 PiB."""
 HANDSHAKE, TRANSFER = 1, 2
 STATES = {0: "READY", HANDSHAKE: "HANDSHAKE", TRANSFER: "TRANSFER", 3: "SUSPEND", 4: "SHUTDOWN"}
+HIGHEST_STATE = 255
+"""States beyond those that have a name are believed up to here."""
 RECORDS = 64
 
 _PLAIN = struct.Struct(">qi")
@@ -173,7 +175,7 @@ def _from_slave(data: bytes, states: bool) -> int | Answer:
     state = _I32(data)[0]
     if state == HANDSHAKE:
         return OLD_GREETING if 0 < int(_I32(data, 8)[0]) <= 50 else 16
-    return 12 if state in STATES and 0 <= _I64(data, 4)[0] < FARTHEST else REFUSED
+    return 12 if 0 <= state <= HIGHEST_STATE and 0 <= _I64(data, 4)[0] < FARTHEST else REFUSED
 
 
 def _from_master(data: bytes, states: bool) -> int | Answer:
@@ -183,7 +185,7 @@ def _from_master(data: bytes, states: bool) -> int | Answer:
     if len(data) < _SWITCH.size:
         return MORE
     state, size, offset, _ = _SWITCH.unpack_from(data)
-    if state not in STATES or not 0 <= size <= MOST or not 0 <= offset < FARTHEST:
+    if not 0 <= state <= HIGHEST_STATE or not 0 <= size <= MOST or not 0 <= offset < FARTHEST:
         return REFUSED
     return int(size) + (_SWITCH.size if state == HANDSHAKE else 36)
 

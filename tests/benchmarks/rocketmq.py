@@ -87,8 +87,8 @@ def words(folder: Path) -> str:
             for pdu in one.pdus:
                 assert decoder.describe(one.message(pdu)).info
         return (time.process_time() - before) / len(messages) * 1e6
-    return (f"words of {len(messages):,} recorded messages, {paired:,} of them paired: {statistics.median(alone() for _ in range(RUNS)):.1f} µs a message; with their bytes and the Info "
-            f"column {statistics.median(rows() for _ in range(RUNS)):.1f} µs")
+    return (f"words of {len(messages):,} recorded messages, {paired:,} of them paired: {statistics.median(alone() for _ in range(RUNS)):.1f} µs a message; "
+            f"with their bytes and the Info column {statistics.median(rows() for _ in range(RUNS)):.1f} µs")
 
 
 def main() -> int:
