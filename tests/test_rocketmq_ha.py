@@ -119,3 +119,9 @@ def test_a_state_that_has_no_name_does_not_end_the_stream() -> None:
     later = struct.pack(">iiqiqq", 7, 0, 500, 1, 0, 99)
     assert split(WELCOME + later + TRANSFER, side) == [WELCOME, later, TRANSFER]
     assert value(dissect(later, side)[0], "rocketmq_ha.state") == 7
+
+
+def test_a_block_that_is_cut_before_its_size_is_called_neither_transfer_nor_heartbeat() -> None:
+    side = Side(False, True, LOG, REPORTS)
+    assert RocketMQHA().header(LOG[:11], 0, 11, side, None).op == ""
+    assert dissect(LOG[:11], side, 40)[1] == "block cut off"

@@ -114,13 +114,15 @@ class RocketMQHA(Decoder):
             return Header(Kind.EVENT, None, "handshake", states)
         if side.from_client:
             return Header(Kind.EVENT, None, "report offset", states)
-        size = _I32(data, start + (4 if states else 8))[0] if end - start >= 12 else 1
+        if end - start < 12:  # cut off before it tells whether anything follows
+            return Header(Kind.EVENT, None, "", states)
+        size = _I32(data, start + (4 if states else 8))[0]
         return Header(Kind.EVENT, None, "transfer" if size else "heartbeat", states)
 
     def describe(self, message: MessageBytes) -> Summary:
         data, start, end = message.data, message.start, message.end
         op, states = message.header.op, message.header.context
-        words = [op]
+        words = [op or "block"]
         if message.from_client and op != "handshake" and end - start >= (12 if states else 8):
             words.append(f"{_I64(data, start + (4 if states else 0))[0]}")
         elif op in ("transfer", "heartbeat") and end - start >= 20:
