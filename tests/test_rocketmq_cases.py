@@ -112,6 +112,7 @@ def test_nothing_is_invented_of_a_header_that_is_cut_off() -> None:
         assert words.id == "" and words.status is Status.TRUNCATED and words.targets == ("TopicTest q1",)
         assert words.info == "SEND_MESSAGE_V2 TopicTest q1 200 bytes cut off"
         assert not named(fields, "rocketmq.opaque") and not named(fields, "_ws.malformed")
+        assert named(fields, "rocketmq.ext")[0].text == "Extension fields (at least 8): SendMessageRequestHeaderV2"
     for words in answered:
         assert "(which request is not captured)" in words.info and "request not captured" not in words.info
     assert [words.id for words in answered] == ["1", "2", "3", "4", "5"]
@@ -145,9 +146,13 @@ def test_counts_of_a_cut_body_are_not_those_of_the_whole() -> None:
     routed = json_frame(0, {}, flag=1, body=b'{"brokerDatas":[{},{}],"queueDatas":[{},{},{}]}')
     assert info(routed, request) == "GET_ROUTEINFO_BY_TOPIC ← SUCCESS t 3 queues 2 brokers  #1"
     one = Exchange(request, routed[:-4], 4)
+    tree_of_cut = list(RocketMQ().dissect(one.response))
+    assert named(tree_of_cut, "rocketmq.body.queue_datas")[0].text.startswith("queueDatas: at least 2 items")
+    assert named(tree_of_cut, "rocketmq.body.broker_datas")[0].text.startswith("brokerDatas: 2 items")
     assert RocketMQ().describe(one.response).info == "GET_ROUTEINFO_BY_TOPIC ← SUCCESS t cut off  #1"
     pulled = json_frame(0, {}, flag=1, body=stored(b"a") + stored(b"b", offset=6) + stored(b"c", offset=7))
     one = Exchange(json_frame(11, {"topic": "t"}), pulled[:-5], 5)
+    assert named(list(RocketMQ().dissect(one.response)), "rocketmq.messages")[0].text.startswith("Messages (at least ")
     assert "at least 2 messages, off=5..6 cut off" in RocketMQ().describe(one.response).info
 
 

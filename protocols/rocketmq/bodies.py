@@ -43,7 +43,7 @@ def body(message: MessageBytes, said: Said, start: int, cut: bool) -> list[Field
     bodies = messages.Bodies(message)
     if stored.messages_like(data, start, end) and kind not in ("raw", "batch"):
         out = messages.message_list(data, start, end, bodies, cut, view)
-        count = str(len(out)) if len(out) <= messages.PAGE else f"more than {messages.PAGE:,}"
+        count = ("at least " if cut else "") + str(len(out)) if len(out) <= messages.PAGE else f"more than {messages.PAGE:,}"
         return [f.group(messages.MESSAGES, start, end, out, f"Messages ({count}, {t.sized(end - start)})", view)]
     if kind in ("raw", "batch"):
         inner = t.INNER if kind == "batch" or (head.ext.get("batch") in ("true", "1") and asked == t.SEND_BATCH) else 0

@@ -26,9 +26,9 @@ class Context:
         self.letters = t.letters(self.header_class)
         self.pull = asked in t.PULLS
 
-    def title(self, count: int) -> str:
-        """The line of the group of extension fields."""
-        return f"Extension fields ({count})" + (f": {self.header_class}" if self.header_class else "")
+    def title(self, count: int, whole: bool) -> str:
+        """The line of the group of extension fields; with `whole` False there may be more than `count`."""
+        return f"Extension fields ({'' if whole else 'at least '}{count})" + (f": {self.header_class}" if self.header_class else "")
 
 
 def code_field(value: int, start: int, length: int, context: Context, wire: int | None = None, view: int = 0) -> Field:
@@ -61,7 +61,7 @@ def json_header(data: bytes, start: int, end: int, context: Context, cut: bool, 
             if one.name == "extFields" and one.items is not None:
                 members = [_extension(data, item, context, secrets, view) for item in one.items]
                 begin = one.key.start if one.key else one.start
-                out.append(f.group(s.EXT, begin, one.end, members, context.title(len(members)), view))
+                out.append(f.group(s.EXT, begin, one.end, members, context.title(len(members), one.whole), view))
             else:
                 out.append(_member(data, one, context, view))
     if found.fault and not cut:
@@ -189,7 +189,7 @@ def binary_header(data: bytes, start: int, end: int, context: Context, cut: bool
         group = f.group(s.EXT, at, stop, members, view=view)
         out.append(group)
         at = _entries(data, at, stop, context, members, cut, view)
-        group._text = context.title(len(members))
+        group._text = context.title(len(members), size <= stop - group.start)
         if size < 0 or size > end - group.start:
             _short(out, data, stop, end, size, cut, view)
             return [node]

@@ -81,7 +81,7 @@ class _Tree:
             kind = known.type if known else expected
             noun = ("item" if node.kind == ARRAY else "member") + ("" if len(node.items) == 1 else "s")
             inner = kind.strip("[]")
-            title = f"{label}: {len(node.items)} {noun}" + (f" ({inner})" if inner in t.body_classes() else "")
+            title = f"{label}: {'' if node.whole else 'at least '}{len(node.items)} {noun}" + (f" ({inner})" if inner in t.body_classes() else "")
             return Field(spec or s.MEMBER, None, start, length, self.view, lambda: self.key_fields(key) + self.children(node, kind), title)
         if self.masks and name in t.SECRET_MEMBERS and node.value:
             hidden = masked(node.end - node.start)

@@ -26,9 +26,9 @@ OBJECT, ARRAY, STRING, NUMBER, WORD = "object", "array", "string", "number", "wo
 
 class Node:
     """A value at `data[start:end]`: `kind` is object, array, string, number or word (true, false, null, or what is none of these). `items` are
-    the values of an object or array; `key` is the node before the colon."""
+    the values of an object or array; `key` is the node before the colon; `whole` is False for an object or array whose end was not found."""
 
-    __slots__ = ("end", "items", "key", "kind", "start", "value")
+    __slots__ = ("end", "items", "key", "kind", "start", "value", "whole")
 
     def __init__(self, kind: str, value: Any, start: int, end: int, items: list[Node] | None = None) -> None:
         self.kind = kind
@@ -37,6 +37,7 @@ class Node:
         self.end = end
         self.items = items
         self.key: Node | None = None
+        self.whole = True
 
     @property
     def name(self) -> str:
@@ -171,7 +172,7 @@ def scan(data: bytes, start: int, end: int) -> Scan:
         elif not stack:
             break
     for one in stack:
-        one.end = at
+        one.end, one.whole = at, False
     return Scan(root, at, fault, count > VALUES or len(stack) >= DEPTH)
 
 
