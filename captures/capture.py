@@ -257,7 +257,7 @@ class Capture:
         rows = layer.messages.in_packets(np.array([packet]))
         words = self.messages.words(layer)
         words.read(rows)
-        return bool(words.failed(rows).any())
+        return bool(words.errors(rows).any())
 
     def decode_as(self, transport: str, port: int, protocol: str) -> None:
         """Read all streams with this port as `protocol` from now on. `transport` is "tcp", "udp", or the filter name of a protocol that carries

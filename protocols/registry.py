@@ -1,7 +1,8 @@
 """Which decoders there are: the built-in ones, installed ones (entry points), and single Python files of the user's.
 
 Built-in decoders are named in a table and imported when they are first asked for; plugins are loaded then too. A plugin that cannot be
-loaded, or that takes a name which is in use, is left out and said so in `problems`; it never takes the program down.
+loaded, that is not all that a decoder must be (`protocols.plugin_check`), or that takes a name which is in use, is left out and said so in `problems`; it
+never takes the program down. A plugin is a program that runs with the user's rights, so a file that others may write is left out, too.
 """
 from __future__ import annotations
 
@@ -12,7 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from protocols.decoder import Decoder, Framing
+from protocols.decoder import Decoder
+from protocols.engine.mistakes import MISTAKES, PLUGIN, told
+from protocols.engine.printable import printable
+from protocols.plugin_check import check, others_may_write
 
 __all__ = ["BUILT_IN", "GROUP", "Registry"]
 
@@ -68,9 +72,9 @@ class Registry:
         module, _, cls = self._built_in[name].partition(":")
         try:
             self._made[name] = getattr(importlib.import_module(module), cls)()
-        except Exception as fault:
+        except MISTAKES as fault:
             self._failed.add(name)
-            self.problems.append(f"protocol {name}: {_said(fault)}")
+            self.problems.append(f"protocol {name}: {told(fault)}")
 
     def _plug(self) -> None:
         """Load every plugin, once."""
@@ -84,23 +88,35 @@ class Registry:
                 try:
                     found = entry.load()
                     classes = _classes(found) if isinstance(found, ModuleType) else [found]
-                except (Exception, SystemExit) as fault:
-                    self.problems.append(f"plugin {entry.name}: {_said(fault)}")
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as fault:  # whatever a plugin raises while it is imported
+                    self.problems.append(f"plugin {entry.name}: {told(fault)}")
                 else:
                     self._add(f"plugin {entry.name}", classes)
-        for file in self._files + self._in_folder():
-            self._load(file)
+        for file in self._files:
+            self._load(file, others_may_write(file, mine=False))
+        for file in self._in_folder():
+            self._load(file, others_may_write(file))
 
     def _in_folder(self) -> list[Path]:
         try:
-            return sorted(self._folder.glob("*.py")) if self._folder is not None else []
+            files = sorted(self._folder.glob("*.py")) if self._folder is not None else []
         except OSError as fault:
-            self.problems.append(f"plugin folder {self._folder}: {_said(fault)}")
+            self.problems.append(f"plugin folder {self._folder}: {told(fault)}")
             return []
+        why = others_may_write(self._folder) if files and self._folder is not None else ""
+        if why:
+            self.problems.append(printable(f"plugin folder {self._folder}: not loaded, {why}"))
+        return [] if why else files
 
-    def _load(self, file: Path) -> None:
-        """Run a plugin file as a module of its own."""
-        name = f"protoview_plugin_{file.stem}_{abs(hash(file.absolute())):x}"
+    def _load(self, file: Path, unsafe: str) -> None:
+        """Run a plugin file as a module of its own; `unsafe` says why it must not be run, "" when it may."""
+        source = printable(f"plugin {file}")
+        if unsafe:
+            self.problems.append(f"{source}: not loaded, {unsafe}")
+            return
+        name = f"{PLUGIN}{file.stem}_{abs(hash(file.absolute())):x}"
         try:
             spec = importlib.util.spec_from_file_location(name, file)
             if spec is None or spec.loader is None:
@@ -113,12 +129,14 @@ class Registry:
                 del sys.modules[name]
                 raise
             classes = _classes(module)
-        except (Exception, SystemExit) as fault:
-            self.problems.append(f"plugin {file}: {_said(fault)}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as fault:  # whatever a plugin raises while it is run
+            self.problems.append(f"{source}: {told(fault)}")
             return
         if not classes:
-            self.problems.append(f"plugin {file}: no subclass of Decoder in it")
-        self._add(f"plugin {file}", classes)
+            self.problems.append(f"{source}: no subclass of Decoder in it")
+        self._add(source, classes)
 
     def _add(self, source: str, classes: Iterable[object]) -> None:
         """Take decoders in, those whose names are free."""
@@ -127,9 +145,11 @@ class Registry:
                 if not (isinstance(cls, type) and issubclass(cls, Decoder)):
                     raise TypeError(f"{cls!r} is no subclass of Decoder")
                 decoder = cls()
-                _check(decoder)
-            except (Exception, SystemExit) as fault:
-                self.problems.append(f"{source}: {_said(fault)}")
+                check(decoder)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as fault:
+                self.problems.append(f"{source}: {told(fault)}")
                 continue
             if decoder.name in self._built_in or decoder.name in self._made:
                 self.problems.append(f"{source}: the name {decoder.name} is in use; left out")
@@ -153,23 +173,3 @@ def _any_installed() -> bool:
 def _classes(module: ModuleType) -> list[type[Decoder]]:
     """The Decoder subclasses that a module defines, in the order of their definition; those that it imports are not its own."""
     return [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Decoder) and one.__module__ == module.__name__]
-
-
-def _check(decoder: Decoder) -> None:
-    """Raise TypeError for what would go wrong later: missing names, framing of the wrong kind, fields without specs."""
-    for what in ("name", "title", "column"):
-        if not isinstance(getattr(decoder, what, None), str) or not getattr(decoder, what):
-            raise TypeError(f"{type(decoder).__name__} has no {what}")
-    if not decoder.name.replace("_", "").isalnum() or not decoder.name.isascii() or decoder.name != decoder.name.lower():
-        raise TypeError(f"{decoder.name!r} is no filter name: lower-case letters, digits and _")
-    if decoder.framing is not None and not isinstance(decoder.framing, Framing):
-        raise TypeError(f"{type(decoder).__name__}.framing is no Framing")
-    for spec in decoder.specs():
-        if spec.name != decoder.name and not spec.name.startswith(decoder.name + "."):
-            raise TypeError(f"the field {spec.name} is outside {decoder.name}")
-
-
-def _said(fault: BaseException) -> str:
-    """An error on one line."""
-    lines = str(fault).strip().splitlines()
-    return f"{type(fault).__name__}: {lines[0]}" if lines else type(fault).__name__

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Literal
 
+from protocols.engine.printable import printable
 from protocols.kinds import Kind
 
 __all__ = ["Answer", "Carried", "Framing", "Header", "Match", "MessageBytes", "Opening", "Side", "Status", "Summary", "View"]
@@ -184,7 +185,7 @@ class MessageBytes:
         return self.end - self.start >= self.length
 
     def add_view(self, name: str, data: bytes) -> int:
-        self.views.append(View(name, data))
+        self.views.append(View(printable(name), data))
         return self.first_view + len(self.views) - 1
 
 

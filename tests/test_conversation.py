@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from typing import Any
 
@@ -324,8 +325,9 @@ def test_a_decoder_that_fails_is_told_and_ends_nothing() -> None:
     kinds = [pdu.header.kind for pdu in conversation.pdus]
     assert [row for row, kind in enumerate(kinds) if kind is Kind.EVENT] == [2, 3, 8, 9]
     infos = [conversation.summary_text(pdu) for pdu in conversation.pdus]
-    assert infos[2] == "9 bytes; the decoder failed: RuntimeError: two\\x1b[31m"
-    assert infos[4] == "9 bytes; the decoder failed: KeyError: 'four'"
+    assert re.fullmatch(r"9 bytes; the decoder failed: RuntimeError: two\\x1b\[31m \(test_conversation\.py:\d+\)", infos[2])
+    assert re.fullmatch(r"9 bytes; the decoder failed: KeyError: 'four' \(test_conversation\.py:\d+\)", infos[4])
+    assert infos[3].startswith("9 bytes; the decoder failed: TypeError: Header.key is of type list, not hashable (test_conversation.py:")
     assert conversation.severity(conversation.pdus[2]) == "error"
 
 

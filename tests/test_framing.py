@@ -205,7 +205,7 @@ def test_a_number_below_one_is_a_mistake_and_no_answer(wrong: Any) -> None:
     assert (found.start, found.length) == ([0], [len(good)])
     (start, end, why), = found.holes
     assert (start, end) == (len(good), len(data))
-    assert why.startswith(f"the decoder failed: TypeError: frame gave {wrong!r}, which is neither a length from 1 on nor an Answer (test_framing.py:")
+    assert why.startswith(f"the decoder failed: TypeError: {wrong!r} for a length, neither a number from 1 on nor an Answer (test_framing.py:")
 
 
 @pytest.mark.parametrize(("answer", "messages", "holes", "handed_on"), [

@@ -36,12 +36,12 @@ def test_columns_say_of_many_messages_what_is_said_of_each(path: Path) -> None:
         rows = np.arange(len(messages))
         words = capture.messages.words(layer)
         words.read(rows)
-        failed = words.failed(rows)
+        errors = words.errors(rows)
         together = [column.of(Chosen(layer, messages, rows), words) for column in COLUMNS]
         for row in rows.tolist():
             one = messages[row]
             alone = Chosen(layer, messages, rows[row:row + 1])
-            assert failed[row] == (layer.severity(one) == "error")
+            assert errors[row] == (layer.severity(one) == "error")
             for column, known in zip(COLUMNS, together, strict=True):
                 value = (known.names[int(known.value[row])] if known.names else known.value[row].item()) if known.there[row] else None
                 expected = column.values(alone, layer.summary(one))

@@ -1,9 +1,11 @@
 """Built-in decoders on demand, plugins from files and folders, and what happens when one of them is broken."""
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +14,19 @@ from protocols.registry import Registry
 
 ECHO = Path(__file__).parent / "data" / "plugin_echo.py"
 REQUEST, REPLY = bytes.fromhex("0007010000002a6869"), bytes.fromhex("0007020000002a6869")
+
+
+MINIMAL = """
+from protoview import *
+class A(Decoder):
+    name = title = column = 'a'
+    framing = Framing(offset=0, size=4, order="big", add=4, head=8, least=8, most=1000)
+    def specs(self): return [Spec('a.x', 'X')]
+    def recognise(self, opening): return None
+    def header(self, data, start, end, side, session): return Header(Kind.EVENT)
+    def describe(self, message): return Summary()
+    def dissect(self, message): return []
+"""
 
 
 def alone(*files: Path, folder: Path | None = None) -> Registry:
@@ -68,9 +83,19 @@ def test_a_folder_of_plugins_is_searched_and_need_not_exist(tmp_path: Path) -> N
     ("x = 1", "no subclass of Decoder"),
     ("from protocols.decoder import Decoder\nclass Bare(Decoder): pass", "Bare has no name"),
     ("from protocols.decoder import Decoder\nclass A(Decoder):\n    name = 'Über x'; title = column = 'A'", "no filter name"),
-    ("from protocols.decoder import Decoder\nclass A(Decoder):\n    name = title = column = 'a'", "NotImplementedError"),
-    ("from protocols.decoder import Decoder\nfrom protocols.engine.fields import Spec\nclass A(Decoder):\n    name = title = column = 'a'\n"
-     "    def specs(self): return [Spec('tcp.port', 'Port')]", "tcp.port is outside a"),
+    ("from protocols.decoder import Decoder\nclass A(Decoder):\n    name = title = column = 'a'",
+     "A has no specs, recognise, header, describe, dissect (bad.py:2)"),
+    (MINIMAL.replace("[Spec('a.x', 'X')]", "[Spec('tcp.port', 'Port')]"), "the field tcp.port is outside a (bad.py:6)"),
+    (MINIMAL.replace("[Spec('a.x', 'X')]", "['a.x']"), "str in place of a Spec (bad.py:6)"),
+    (MINIMAL.replace("'X')", "'X', 'uint33')"), "the field a.x has the type uint33, which there is not (bad.py:6)"),
+    (MINIMAL.replace("    framing =", "    pass #"), "A has neither framing nor frame, so no message ends (bad.py:3)"),
+    (MINIMAL.replace("    def dissect", "    def dissects"), "A has no dissect (bad.py:3)"),
+    (MINIMAL + "    ports = 7007", "A.ports is of type int, not frozenset (bad.py:3)"),
+    (MINIMAL + "    ports = {'7007'}", "A has ports that are no numbers"),
+    (MINIMAL + "    transports = frozenset({'sctp'})", "transports other than tcp and udp"),
+    (MINIMAL + "    fast = Fast", "A.fast is of type type, not Fast (bad.py:3)"),
+    (MINIMAL + "    def __init__(self): raise SystemExit('no')", "SystemExit: no (bad.py:11)"),
+    ("class Own(BaseException): pass\nraise Own('mine\\x1b[31m\\nnot')", "Own: mine\\x1b[31m (bad.py:2)"),
 ])
 def test_a_broken_plugin_is_reported_and_the_others_work(tmp_path: Path, source: str, why: str) -> None:
     bad = tmp_path / "bad.py"
@@ -119,3 +144,65 @@ def test_installed_plugins_come_by_entry_points(tmp_path: Path, monkeypatch: pyt
 def test_without_installed_plugins_their_machinery_is_not_imported() -> None:
     code = "import sys\nfrom protocols.registry import Registry\nRegistry().decoders()\nassert 'importlib.metadata' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
+
+
+def test_the_least_that_a_decoder_states_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "least.py").write_text(MINIMAL)
+    registry = alone(tmp_path / "least.py")
+    assert registry.get("a").ports == frozenset() and not registry.problems
+
+
+def test_ctrl_c_while_a_plugin_is_loaded_is_nobodys_mistake(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        alone(tmp_path / "slow.py").decoders()
+
+
+def test_a_title_is_made_fit_for_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "titled.py").write_text(MINIMAL + "    title = 'A\\x1b[31m\\n'\n    column = '\\u202eA'\n")
+    found = alone(tmp_path / "titled.py").get("a")
+    assert (found.title, found.column) == ("A\\x1b[31m\\n", "\\u202eA")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="rights of files as POSIX has them")
+@pytest.mark.parametrize(("folder_mode", "file_mode", "why"), [
+    (0o755, 0o644, ""), (0o700, 0o600, ""), (0o757, 0o644, "folder"), (0o777, 0o600, "folder"), (0o1777, 0o644, "folder"), (0o755, 0o646, "file"),
+])
+def test_a_plugin_that_others_may_write_is_not_run(tmp_path: Path, folder_mode: int, file_mode: int, why: str) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    file, mark = folder / "echo.py", tmp_path / "ran"
+    file.write_text(f"open({str(mark)!r}, 'w').close()\n{ECHO.read_text()}")
+    file.chmod(file_mode)
+    folder.chmod(folder_mode)
+    registry = alone(folder=folder)
+    assert ("echo" in [one.name for one in registry.decoders()]) == mark.exists() == (not why)
+    shown = {"folder": f"plugin folder {folder}", "file": f"plugin {file}"}
+    assert registry.problems == ([f"{shown[why]}: not loaded, everybody may write to it (chmod o-w)"] if why else [])
+    named = alone(file)     # its folder is not asked about: the user named this file
+    named.decoders()
+    assert bool(named.problems) == (why == "file")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give a file away")
+def test_a_plugin_folder_of_another_user_is_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "echo.py").write_text(ECHO.read_text())
+    os.chown(folder, 4242, 4242)
+    registry = alone(folder=folder)
+    registry.decoders()
+    assert registry.problems == [f"plugin folder {folder}: not loaded, it belongs to another user"]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="rights of files as POSIX has them")
+def test_the_rights_of_a_group_count_unless_it_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "echo.py"
+    file.write_text(ECHO.read_text())
+    file.chmod(0o664)
+    for members, safe in (([], True), (["me"], True), (["me", "you"], False)):
+        monkeypatch.setattr("pwd.getpwuid", lambda uid: SimpleNamespace(pw_gid=file.stat().st_gid, pw_name="me"))
+        monkeypatch.setattr("grp.getgrgid", lambda gid, members=members: SimpleNamespace(gr_name="me", gr_mem=members))
+        registry = alone(file)
+        registry.decoders()
+        assert registry.problems == ([] if safe else [f"plugin {file}: not loaded, its group may write to it (chmod g-w)"])

@@ -12,11 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from captures.messages.given import carried
 from captures.messages.messages import MessageRow
 from captures.stream.byte_stream import ByteStream
 from captures.stream.derived import Derived
 from captures.stream.pair import StreamPair
-from protocols.decoder import Carried, Decoder, MessageBytes
+from protocols.decoder import Decoder, MessageBytes
+from protocols.engine.mistakes import MISTAKES
 
 __all__ = ["carried_pairs"]
 
@@ -45,8 +47,8 @@ def carried_pairs(pair: StreamPair, decoder: Decoder, messages: Sequence[Message
     if any(start is not None for start in handed_on):
         tails = [one.tail(one.end if start is None else start) for one, start in zip(pair.directions, handed_on, strict=True)]
         try:
-            hint = decoder.handed_on(state)
-        except Exception:  # a decoder's own mistake: the bytes are recognised without a hint
+            hint = str(decoder.handed_on(state))
+        except MISTAKES:    # the bytes are recognised without a hint
             hint = ""
         pairs.append(replace(pair, transport=decoder.name, directions=(tails[0], tails[1]), hint=hint, depth=pair.depth + 1))
     return pairs
@@ -56,7 +58,7 @@ def _of_messages(pair: StreamPair, decoder: Decoder, messages: Sequence[MessageR
                  bytes_of: Callable[[MessageRow], MessageBytes]) -> Iterable[StreamPair]:
     try:
         carries = decoder.carrier()
-    except Exception:  # a decoder's own mistake: it carries nothing
+    except MISTAKES:    # it carries nothing
         return
     if carries is None:
         return
@@ -65,8 +67,8 @@ def _of_messages(pair: StreamPair, decoder: Decoder, messages: Sequence[MessageR
     left = CARRIED_MOST
     for message in messages:
         try:
-            found: list[Carried] = list(carries(bytes_of(message)))
-        except Exception:  # a decoder's own mistake: what it said before stays
+            found = carried(carries, bytes_of(message))
+        except MISTAKES:    # what it said before stays
             continue
         for one in found:
             left -= len(one.data)

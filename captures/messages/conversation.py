@@ -20,19 +20,22 @@ from captures.index.endpoints import stream_ends
 from captures.least_used import LeastUsed
 from captures.messages.carried import carried_pairs
 from captures.messages.facts import Facts
-from captures.messages.framing import Cut, cut
+from captures.messages.framing import cut
+from captures.messages.given import header_reader
+from captures.messages.merging import first_bytes, merged
 from captures.messages.messages import Hole, MessageRow, Messages
 from captures.messages.pairing import Acknowledged, Keys, pair
 from captures.messages.recognition import gather, ranking, recognise
 from captures.messages.unanswered import Unanswered
 from captures.messages.window import Window
-from captures.messages.words import ERRORS, described, failed, joined
+from captures.messages.words import ERRORS, described, is_error, joined
 from captures.packet.model import Origin
 from captures.stream.pair import StreamPair
 from protocols.decoder import Decoder, Header, Kind, Match, MessageBytes, Side, Status, Summary
 from protocols.engine.fields import printable
+from protocols.engine.mistakes import MISTAKES, failed
 from protocols.kinds import KINDS
-from protocols.message_heads import HeaderColumns, MessageHeads
+from protocols.message_heads import HeaderColumns
 
 __all__ = ["Conversation", "Hole", "MessageRow"]
 
@@ -89,6 +92,8 @@ class Conversation:
             gc.disable()
             try:
                 self._read(self.decoder)
+            except MISTAKES as fault:
+                self._give_up(failed(fault))
             finally:
                 if collecting:
                     gc.enable()
@@ -107,17 +112,17 @@ class Conversation:
             holes = [Hole(side, start, end, self.directions[side].packet_at(start), reason) for start, end, reason in one.holes]
             self._holes_by_side[side].extend(holes)
         self.holes = sorted(self._holes_by_side[0] + self._holes_by_side[1], key=lambda hole: hole.packet)
-        order, (side_of, start, length, have, packet, first, broken) = self._merged(cuts)
+        order, (side_of, start, length, have, packet, first, broken) = merged(self.directions, cuts)
         count = len(order)
         if not count:
             return
         windows = [one.window for one in cuts]
-        heads = self._heads(decoder, cuts, order, side_of, start, have, length) if decoder.fast is not None and count >= FEW else None
+        heads = first_bytes(decoder, cuts, self.client_side, order, side_of, start, have, length) if decoder.fast is not None and count >= FEW else None
         known = None
         if heads is not None and decoder.fast is not None:
             try:
                 known = decoder.fast.headers(heads)
-            except Exception:  # a decoder's own mistake: messages are read one by one
+            except MISTAKES:    # messages are read one by one
                 known = None
         if known is None:
             heads = None
@@ -137,37 +142,13 @@ class Conversation:
         from_start, to_end = (np.where(side == 0, *(one.sequence(offsets) for one in self.directions)) for offsets in (start, start + have))
         return Acknowledged(from_start, to_end, self.pair.acknowledged(first))
 
-    def _merged(self, cuts: list[Cut]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
-        """The order of completion of the messages of side 0 and then side 1, and their columns in this order: side, start, length, have,
-        packet, first packet, and whether bytes are missing or belong to no message right before it."""
-        columns = []
-        for side, (direction, one) in enumerate(zip(self.directions, cuts, strict=True)):
-            start, length, have = (np.array(values, np.int64) for values in (one.start, one.length, one.have))
-            broken = np.zeros(len(start), np.int64)
-            broken[1:] = start[1:] != (start + length)[:-1]
-            columns.append((np.full(len(start), side), start, length, have, direction.all_done_at(start + have), direction.packets_at(start), broken))
-        merged = [np.concatenate(both) for both in zip(*columns, strict=True)]
-        order = np.lexsort((merged[1], merged[4]))
-        return order, [column[order] for column in merged]
-
-    def _heads(self, decoder: Decoder, cuts: list[Cut], order: NDArray[np.int64], side: NDArray[np.int64], start: NDArray[np.int64],
-               have: NDArray[np.int64], length: NDArray[np.int64]) -> MessageHeads:
-        """The first bytes of all messages."""
-        assert decoder.framing is not None
-        width = decoder.framing.head
-        head = np.zeros((len(order), width), np.uint8)
-        there = np.zeros(len(order), np.bool_)
-        base = 0
-        for one in cuts:
-            for at, found in one.heads:
-                head[base + at:base + at + len(found)] = found
-                there[base + at:base + at + len(found)] = True
-            base += len(one.start)
-        head, there = head[order], there[order]
-        for row in np.flatnonzero(~there).tolist():
-            data = cuts[side[row]].window.take(int(start[row]), min(width, int(have[row])))
-            head[row, :len(data)] = np.frombuffer(data, np.uint8)
-        return MessageHeads(head, have, length, side == self.client_side)
+    def _give_up(self, why: str) -> None:
+        """No message can be had: all bytes lie in holes with this reason."""
+        self.messages, self.pdus, self._by_side = None, [], []
+        self._handed_on, self.faults, self._headers = [None, None], {}, {}
+        for side, direction in enumerate(self.directions):
+            self._holes_by_side[side][:] = [Hole(side, start, end, direction.packet_at(start), why) for start, end in direction.runs()]
+        self.holes = sorted(self._holes_by_side[0] + self._holes_by_side[1], key=lambda hole: hole.packet)
 
     def _one_by_one(self, decoder: Decoder, windows: list[Window], rows: Iterable[tuple[int, int, int, int]], kinds: NDArray[np.uint8],
                     keys: Keys) -> None:
@@ -175,7 +156,7 @@ class Conversation:
         sides = self._sides
         first_sides = [replace(side, first=True) for side in sides]
         first_at = [direction.runs()[0][0] if direction.runs() else 0 for direction in self.directions]
-        read, most, headers = decoder.header, decoder.header_bytes, self._headers
+        read, most, headers = header_reader(decoder), decoder.header_bytes, self._headers
         session = self._session = decoder.session()
         for row, side, start, have in rows:
             seen = have if have < most else most
@@ -195,10 +176,10 @@ class Conversation:
                     keys.other[row] = key
                 if header.more:
                     keys.more.add(row)
-            except Exception as fault:  # a decoder's own mistake (no header, a key that has no hash) must not end the program
+            except MISTAKES as fault:
                 header = Header(Kind.EVENT)
                 kinds[row] = NUMBERS[Kind.EVENT]
-                self.faults[row] = f"{type(fault).__name__}: {fault}"
+                self.faults[row] = failed(fault)
             headers[row] = header
 
     def _header(self, pdu: MessageRow) -> Header:
@@ -208,9 +189,9 @@ class Conversation:
             assert self.decoder is not None
             data = self.directions[pdu.side].read(pdu.start, min(pdu.have, self.decoder.header_bytes))
             try:
-                found = self.decoder.header(data, 0, len(data), self._sides[pdu.side], self._session)
-            except Exception as fault:  # a decoder's own mistake must not end the program
-                self.faults[pdu.row] = f"{type(fault).__name__}: {fault}"
+                found = header_reader(self.decoder)(data, 0, len(data), self._sides[pdu.side], self._session)
+            except MISTAKES as fault:
+                self.faults[pdu.row] = failed(fault)
                 found = self._headers[pdu.row] = Header(pdu.kind)
         return found
 
@@ -328,14 +309,17 @@ class Conversation:
                 message = self.message(one)
                 if rows is not None or decoder.teaches(message):
                     decoder.learn(message, facts)
-        except Exception:  # a decoder's own mistake: what it learned before stays
+        except MISTAKES:    # what it learned before stays
             return
 
     def not_verbatim_if(self) -> Sequence[bytes]:
         """`Fast.not_verbatim_if` for this conversation."""
         if self.decoder is None or self.decoder.fast is None:
             return ()
-        return self.decoder.fast.not_verbatim_if(self.messages.heads if self.messages is not None else None, self.find_facts)
+        try:
+            return tuple(map(bytes, self.decoder.fast.not_verbatim_if(self.messages.heads if self.messages is not None else None, self.find_facts)))
+        except MISTAKES:    # what stands in every message: all are read
+            return (b"",)
 
     def rrt(self, pdu: MessageRow) -> int | None:
         """Nanoseconds from the packet with the request's last byte to the packet with the (first) response's first byte; None without a pair or times.
@@ -372,7 +356,7 @@ class Conversation:
         words = self.summary(pdu)
         asked = pdu.peer is not None and pdu.kind is not Kind.RESPONSE
         if words.status in ERRORS:
-            return "error" if failed(words, asked) else "" if asked else "note"
+            return "error" if is_error(words, asked) else "" if asked else "note"
         if not pdu.complete or words.status is Status.NO_RESPONSE:
             return "warning"
         return "note" if words.status in (Status.ORPHAN, Status.NOT_CAPTURED) else ""

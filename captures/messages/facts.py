@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from protocols.decoder import Decoder
+from protocols.engine.mistakes import MISTAKES
 
 __all__ = ["Facts", "FactsPending"]
 
@@ -82,7 +83,10 @@ class Facts:
             made = self._made.get(decoder.name, MISSING)
             if made is not MISSING:
                 return made
-            made = decoder.new_facts()
+            try:
+                made = decoder.new_facts()
+            except MISTAKES:    # it learns nothing
+                made = None
             if made is not None:
                 for conversation in self._conversations():
                     for layer in conversation.layers():

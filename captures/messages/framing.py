@@ -176,7 +176,7 @@ class Cutter:
             if answer is not MORE or size >= have:
                 if isinstance(answer, Answer) or (type(answer) is int and answer > 0):
                     return answer
-                raise TypeError(f"frame gave {answer!r}, which is neither a length from 1 on nor an Answer ({written_at(self.decoder.frame)})")
+                raise TypeError(f"{answer!r} for a length, neither a number from 1 on nor an Answer ({written_at(self.decoder.frame)})")
             size *= 2
 
     def message(self, start: int, end: int, most: int = CANDIDATE_LOOK) -> int | Answer:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from captures.messages.given import matched
 from captures.stream.pair import StreamPair
 from protocols.decoder import CLAIM, Decoder, Match, Opening
+from protocols.engine.mistakes import MISTAKES
 
 __all__ = ["gather", "ranking", "recognise"]
 
@@ -57,8 +59,8 @@ def recognise(opening: Opening, decoders: Sequence[Decoder], forced: Decoder | N
 
 def _ask(decoder: Decoder, opening: Opening) -> Match | None:
     try:
-        return decoder.recognise(opening)
-    except Exception:  # a decoder's own mistake is no claim
+        return matched(decoder, opening)
+    except MISTAKES:    # no claim
         return None
 
 

@@ -6,20 +6,22 @@ conversations of a capture share, so that the columns of one can be compared wit
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from captures.messages.info_text import readable
+from captures.messages.given import described as given
 from captures.messages.messages import MessageRow, Messages
 from captures.messages.unanswered import Unanswered
 from protocols.decoder import Decoder, Kind, MessageBytes, Status, Summary
-from protocols.engine.fields import printable
+from protocols.engine.mistakes import MISTAKES, failed
+from protocols.engine.printable import printable
 from protocols.kinds import RESPONSE
 
-__all__ = ["ERRORS", "NO_CODE", "Texts", "WordColumns", "described", "failed", "joined"]
+__all__ = ["ERRORS", "NO_CODE", "Texts", "WordColumns", "described", "is_error", "joined"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -55,9 +57,9 @@ def described(conversation: Described, one: MessageRow) -> Summary:
     fault = conversation.faults.get(one.row)
     if fault is None and conversation.decoder is not None:
         try:
-            words = conversation.decoder.describe(conversation.message(one))
-        except Exception as mistake:  # a decoder's own mistake must not end the program
-            fault = f"{type(mistake).__name__}: {mistake}"
+            words = given(conversation.decoder, conversation.message(one))
+        except MISTAKES as mistake:
+            fault = failed(mistake)
         else:
             if words.status in (None, Status.OK):
                 alone = one.peer is None
@@ -67,9 +69,17 @@ def described(conversation: Described, one: MessageRow) -> Summary:
                     # without the peer that its key (or its place in the order) promises
                     words.status = Status.ORPHAN if one.kind is Kind.RESPONSE else conversation.unanswered.status(one)
             if not isinstance(words.text, str) or not words.text.isprintable():
-                words.text = partial(readable, words.text)
+                words.text = partial(_readable, words.text)
             return words
-    return Summary(op=one.header.op, info=printable(f"{one.have:,} bytes; the decoder failed: {fault}"))
+    return Summary(op=one.header.op, info=f"{one.have:,} bytes; {fault}")
+
+
+def _readable(text: str | Callable[[], str]) -> str:
+    """`Summary.text`, made now where the decoder left that for later; a decoder's mistake becomes the text."""
+    try:
+        return printable(text if isinstance(text, str) else text())
+    except MISTAKES as fault:
+        return failed(fault)
 
 
 def joined(mine: Summary, request: Summary, response: Summary) -> Summary:
@@ -84,7 +94,7 @@ def joined(mine: Summary, request: Summary, response: Summary) -> Summary:
     return out
 
 
-def failed(words: Summary, asked_and_answered: bool) -> bool:
+def is_error(words: Summary, asked_and_answered: bool) -> bool:
     """Whether a message is shown as an error: its own outcome is one, and none that callers expect. Of a pair only the response is."""
     return words.status in ERRORS and not asked_and_answered and not words.soft
 
@@ -177,10 +187,10 @@ class WordColumns:
         peer = self._messages.peer[rows]
         return self._long_poll[rows] | ((peer >= 0) & self._long_poll[peer])
 
-    def failed(self, rows: Ints) -> Bools:
-        """Which of these messages are shown as errors, as `failed` says of one; those that the decoder could not read are."""
-        errors = [self.texts.number(str(status)) for status in ERRORS]
+    def errors(self, rows: Ints) -> Bools:
+        """Which of these messages are shown as errors, as `is_error` says of one; those that the decoder could not read are."""
+        kinds = [self.texts.number(str(status)) for status in ERRORS]
         asked = (self._messages.peer[rows] >= 0) & (self._messages.kind[rows] != RESPONSE)
-        found: Bools = np.isin(self.texts_of("status", rows), errors) & ~asked & ~self.soft(rows)
+        found: Bools = np.isin(self.texts_of("status", rows), kinds) & ~asked & ~self.soft(rows)
         found |= np.isin(rows, list(self.conversation.faults))
         return found

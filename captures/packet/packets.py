@@ -8,9 +8,11 @@ from __future__ import annotations
 from captures.index.index import Index
 from captures.messages import pv_fields
 from captures.messages.conversation import Conversation, Hole, MessageRow
+from captures.messages.given import dissected
 from captures.packet.model import Origin, Packet, Row, View
 from protocols.decoder import Kind
 from protocols.engine.fields import Field, Spec, generated, group, malformed
+from protocols.engine.mistakes import MISTAKES, failed
 from protocols.lower.facts import Facts, Lower, TcpFacts
 from protocols.lower.layer import unread
 
@@ -76,9 +78,10 @@ def message_layer(conversation: Conversation, pdu: MessageRow, i: int, views: li
     message.end = message.start + pdu.have
     message.first_view = len(views)
     try:
-        fields = list(decoder.dissect(message))
-    except Exception as fault:  # a decoder's own mistake must not end the program
-        fields = [malformed(message.start, f"the decoder failed: {type(fault).__name__}: {fault}", message.end, message.view)]
+        fields = dissected(decoder, message)
+    except MISTAKES as fault:
+        fields = [malformed(message.start, failed(fault), message.end, message.view)]
+        message.views.clear()
     views.extend(message.views)
     if decoder.frames is not None and pdu.peer is not None:
         spec = decoder.frames[0 if pdu.kind is Kind.RESPONSE else 1]

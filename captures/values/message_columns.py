@@ -19,6 +19,7 @@ from captures.messages.messages import Messages
 from captures.values.field_names import FieldName, Reach
 from captures.values.reading import ReadPlan
 from captures.values.value_column import ValueColumn
+from protocols.engine.mistakes import MISTAKES
 from protocols.kinds import RESPONSE
 from protocols.message_heads import FieldColumn
 
@@ -162,7 +163,7 @@ class MessageColumns:
         try:
             known = decoder.fast.column(name, messages.heads, messages.peer)
             return None if known is None else FieldColumn(known.value[rows], known.there[rows], known.sure[rows], known.names)
-        except Exception:  # a decoder's own mistake: the reader finds out message by message
+        except MISTAKES:    # the reader finds out message by message
             return None
 
 

@@ -16,6 +16,7 @@ from captures.capture import Capture
 from captures.index.columns import PacketKind
 from captures.least_used import LeastUsed
 from captures.messages.conversation import Conversation, MessageRow
+from captures.messages.given import skimmed
 from captures.packet import expert
 from captures.packet import packets as dissection
 from captures.stream.tcp_analysis import TcpAnalysis
@@ -23,6 +24,7 @@ from captures.values.field_names import FieldName, Reach, kind_of
 from captures.values.known_names import COLUMNS
 from captures.values.types import Part, Typed
 from protocols.engine.fields import Field, Spec
+from protocols.engine.mistakes import MISTAKES
 from protocols.lower import tcp
 from protocols.lower.facts import Lower, TcpFacts
 
@@ -184,13 +186,12 @@ class Reader:
             message = conversation.message(pdu)
             found: dict[str, list[Any]] = {}
             try:
-                skimmed = decoder.fast.skim(message, wanted.names) if decoder.fast is not None else None
-                fields: Sequence[Field] = decoder.dissect(message) if skimmed is None else skimmed
+                fields = skimmed(decoder, message, wanted.names)
                 views = [message.data, *(view.data for view in message.views)]
                 ordinal[at] = ordinal.get(at, 0) + 1
                 part = self._part(lambda view, views=views: views[view], None)     # type: ignore[misc]
                 _collect(fields, wanted, found, part, {decoder.name: ordinal[at]})
-            except Exception:  # a decoder's own mistake must not end the search: the message has no fields then
+            except MISTAKES:    # the message has no fields then
                 found = {}
             for key, field in wanted.split.items():
                 out[key][at].append(_one(field, found.pop(key, [])))

@@ -20,6 +20,7 @@ from captures.values.field_names import FieldName
 from captures.values.reading import CONVERT, ReadPlan
 from captures.values.value_column import ValueColumn
 from protocols.decoder import FieldReaders
+from protocols.engine.mistakes import MISTAKES
 
 __all__ = ["Skimming"]
 
@@ -81,7 +82,7 @@ class Skimming:
             heads, peer, fast, skims = conversation.messages.heads, conversation.messages.peer, conversation.decoder.fast, None
             try:
                 skims = fast.readers(names, heads, peer, conversation.find_facts) if fast is not None and heads is not None else None
-            except Exception:  # a decoder's own mistake: the reader finds out message by message
+            except MISTAKES:    # the reader finds out message by message
                 skims = None
             self._skims[number] = skims
         return self._skims[number]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from protocols.engine.mistakes import MISTAKES, failed
 from protocols.engine.printable import printable
 
 __all__ = ["Field", "Spec", "generated", "group", "incomplete", "malformed", "plain", "printable", "raw", "walk"]
@@ -55,8 +56,11 @@ class Spec:
         return self._length[0]
 
     def shown(self, value: Any) -> str:
-        """`value` as a person reads it, without the label; free of control characters."""
-        return printable(self._shown(value))
+        """`value` as a person reads it, without the label; free of control characters. Where `show` or `enum` fail, what they failed with."""
+        try:
+            return printable(self._shown(value))
+        except MISTAKES as fault:
+            return failed(fault)
 
     def _shown(self, value: Any) -> str:
         if value is None:
@@ -149,14 +153,17 @@ class Field:
 
     @property
     def fields(self) -> Sequence[Field]:
-        """The children, made on first use."""
+        """The children, made on first use; where making them fails, a malformed field that says why."""
         made = self._children
         if isinstance(made, int):
             width = made
             count = -1 if self.value is None else self.length
             made = [Field(self.spec.length, count, self.start - width, width, self.view)] if width else []
         elif callable(made):
-            made = made()
+            try:
+                made = made()
+            except MISTAKES as fault:
+                made = [malformed(self.start, failed(fault), self.end, self.view)]
         else:
             return made
         self._children = made
@@ -179,7 +186,10 @@ class Field:
         if self._text is not None:
             return printable(self._text)
         if spec.mask:
-            return f"{bits(self.value, spec.mask, self.length)} = {spec.label}: {spec.shown(self.value)}"
+            try:
+                return f"{bits(self.value, spec.mask, self.length)} = {spec.label}: {spec.shown(self.value)}"
+            except MISTAKES as fault:   # a value without bits
+                return f"{spec.label}: {failed(fault)}"
         if self.value is None and spec.type in ("none", "protocol"):
             return spec.label
         return f"{spec.label}: {spec.shown(self.value)}"
