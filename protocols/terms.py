@@ -65,11 +65,10 @@ class Framing:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One direction of a connection as framing sees it. `opening` and `peer_opening` are up to 4,096 bytes from the start of
-    each direction; `from_start` says that the start was captured; `first` that the bytes asked about are this direction's first.
-    `transport` is "tcp" or "udp", or the filter name of the protocol that carries the stream ("websocket"), `hint` what that one says of
-    the bytes, as in `Opening.hint`. `state` is what
-    `Decoder.framing_state` made for the connection."""
+    """One direction of a stream, as framing and `header` see it: `from_client` says whose. `opening` is up to 4,096 bytes from its start,
+    `peer_opening` the same of the other direction; `from_start` says that the capture has the direction's first byte (the handshake is there), `first`
+    that the bytes asked about are the direction's first. `transport` is "tcp" or "udp", or the filter name of the protocol that carries the
+    stream ("websocket"), `hint` what that one says of the bytes, as in `Opening.hint`. `state` is what `Decoder.framing_state` made for the stream."""
 
     from_client: bool
     from_start: bool
@@ -83,12 +82,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What `recognise` sees of a connection: up to 16 KiB from the start of each direction, without gaps.
+    """What `recognise` sees of a stream: up to 16 KiB from the start of each direction, without gaps; b"" of one that sent nothing yet.
 
     `data[0]` is what the side sent that opened the connection (SYN), or that was seen first; `ports` are their ports; `whole[i]` says
-    that `data[i]` is all that this side sent; `from_start[i]` that its first byte is the connection's first. `transport` is "tcp" or "udp" (of which
-    each `data` is the side's first datagram), or the filter name of the protocol that carries the stream; `hint` is what that one says of the bytes
-    (the subprotocol of a WebSocket, say), "" when it says nothing.
+    that `data[i]` is all that this side sent; `from_start[i]` that its first byte is the first that this side sent at all. `transport` is "tcp" or
+    "udp" (of which each `data` is the side's first datagram), or the filter name of the protocol that carries the stream; `hint` is what
+    that one says of the bytes (the subprotocol of a WebSocket, say), "" when it says nothing.
     """
 
     data: tuple[bytes, bytes]
@@ -146,11 +145,12 @@ class View:
 
 @dataclass(slots=True)
 class MessageBytes:
-    """One message as `describe` and `dissect` see it: `data[start:end]` in byte view `view`.
+    """One message as `describe` and `dissect` see it: `data[start:end]` in byte view `view`, which fields of these bytes name.
 
-    `length` is what the message declares; `end - start` is less when its stream or the capture cuts it off. `peer` is the message
-    that it is paired with; who makes a message may say in `has_peer` whether there is one. `add_view` takes a byte view made from the
-    message (a decompressed body) and gives its index.
+    `length` is what the message declares; `end - start` is less when its stream or the capture cuts it off (`complete` is False then). `header` is
+    what `Decoder.header` said of it; `peer` the message that it is paired with, or None (who makes a message may say in `has_peer`
+    whether there is one). `add_view` takes a byte view made from
+    the message (a decompressed body) and gives its index, for the `view` of fields that lie in it.
     """
 
     data: bytes
@@ -192,10 +192,13 @@ class MessageBytes:
 class Summary:
     """The words for one message, the same in the list, the tables, the statistics and the export.
 
-    `targets` are what the operation works on (topics, a path, a collection), each whole; `endpoint` is their aggregatable form; `id` the correlation
-    id as text; `status`, `code` and `error` stand in responses, `error_text` is what the server said about its error in words. `client_id` is what the
-    client calls itself, in a request. `soft` marks an error that callers expect as an answer (the node is not there, asked for with exists).
-    `long_poll` says that the server answers late by design: its response time is no latency.
+    `op` is the operation by name ("Fetch"). `targets` are what the operation works on (topics, a path, a collection), each whole; give one text,
+    or a tuple of several. `endpoint` is the target without what makes each one different, for counting: "/users/{id}" of the path "/users/17"; the target
+    itself where nothing is to be left out. `id` is the correlation id as text. `status`, `code` (a number) and `error` (its name) stand in responses,
+    `error_text` is what the server said about its error in words. `client_id` is what the client calls itself, in a request.
+
+    `soft` marks an error that callers expect as an answer: "no such node" to a client that asks whether the node exists. It is counted, and not shown
+    in red. `long_poll` says that the server waits before it answers, until there is something to say: such a response time is no latency.
 
     `info` is the Info column. A function in its place is called when somebody reads it, and once: most messages of a capture are counted and
     filtered, and only the few on the screen are read.

@@ -98,9 +98,10 @@ class Layout:
             return body
         return _grouped(spec, body, self.title)
 
-    def specs(self, spec: Spec) -> Iterator[Spec]:
+    def specs(self, spec: Spec | None = None) -> Iterator[Spec]:
+        """Every spec that the layout can yield; `spec` is the group's where another one than its own stands for it."""
         if self.spec is not None:
-            yield spec
+            yield spec or self.spec
         for part, kind in self.parts:
             yield from kind.specs(part)
 
@@ -330,7 +331,9 @@ def read(layout: Layout, data: bytes, start: int, end: int, *, view: int = 0, wa
     """Fields of `layout` from `data[start:end]`; never raises.
 
     Bytes that do not fit end in a malformed node that reaches to `end`; so do bytes left over. `want` is the length that
-    the message declares: when it is more than is there, the fault is the cut, and a `pv.incomplete` node says so.
+    the message declares (`MessageBytes.length`): when it is more than is there, bytes are missing because the capture cuts the message off, which is no fault
+    of the sender's, so a `pv.incomplete` node says so and nothing is called malformed. `view` is the index of the byte view that `data` is
+    (`MessageBytes.view`); `context` is handed to `Custom` parts.
     """
     out: list[Field] = []
     cut = want is not None and want > end - start

@@ -16,7 +16,7 @@ class Echo(Decoder):
     framing = Framing(offset=0, size=2, order="big", add=2, head=7, least=7, most=65537)
 
     def specs(self):
-        return (Spec("echo", "Echo", "protocol"), *MESSAGE.specs(LENGTH))
+        return MESSAGE.specs()
 
     def recognise(self, opening):
         for client in (0, 1):

@@ -15,7 +15,7 @@ class Quiz(Decoder):
     framing = Framing(offset=0, size=1, order="big", add=1, head=8, least=4, most=256)
 
     def specs(self):
-        return (Spec("quiz", "Quiz", "protocol"), *MESSAGE.specs(LENGTH))
+        return MESSAGE.specs()
 
     def recognise(self, opening):
         if opening.transport == "websocket" and opening.hint == "quiz":

@@ -15,7 +15,7 @@ class Beacon(Decoder):
     transports = frozenset({"udp"})
 
     def specs(self):
-        return (Spec("beacon", "Beacon", "protocol"), *MESSAGE.specs(KIND))
+        return MESSAGE.specs()
 
     def recognise(self, opening):
         for client in (0, 1):
