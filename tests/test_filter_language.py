@@ -47,7 +47,6 @@ ERRORS = [
     ("tcp.analysis.flags == 1", "cannot participate in == comparison", "tcp.analysis.flags", None),
     ("upper(tcp.port) == 1", "Only string type fields can be used as parameter for upper()", "tcp.port", None),
     ("lenn(tcp.payload) > 1", "Function 'lenn' does not exist. Did you mean len?", "lenn", "len(tcp.payload) > 1"),
-    ("len(tcp.payload)", "You cannot test whether a function is present.", "len(tcp.payload)", None),
     ("(tcp.len + 10) > 100", "Values are grouped with braces", ">", None),
     ("tcp.payload == GET", 'Text stands in quotes: "GET"', "GET", 'tcp.payload == "GET"'),
     ("tcp.payload[0:2] == 0x4745", "Bytes are written 47:45", "0x4745", "tcp.payload[0:2] == 47:45"),

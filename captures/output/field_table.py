@@ -5,7 +5,7 @@ has from the table of messages, layers 2-4 without reading the stream where none
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
@@ -84,19 +84,23 @@ def field_format(options: Sequence[str]) -> FieldFormat:
     return FieldFormat(**chosen)
 
 
-def field_table(capture: Capture, chosen: Iterable[int], names: Sequence[str], format_: FieldFormat) -> Iterator[str]:
-    """The chosen packets, a line each; `names` are known (`names.known`)."""
+def field_table(capture: Capture, chosen: Iterable[int], names: Sequence[str], format_: FieldFormat,
+                computed: Mapping[str, Callable[[int], list[str]]] | None = None) -> Iterator[str]:
+    """The chosen packets, a line each; `names` are known (`names.known`), or expressions, of which `computed` has the function that gives a packet's values."""
+    computed = computed or {}
     if format_.header:
         yield format_.separator.join(names) + "\n"
     said = [name for name in names if name in BY_NAME]
-    told = Told(capture, said) if _is_told(names) else None
-    cells = _cells(capture, [name for name in names if told is None or name not in BY_NAME])
+    known = [name for name in names if name not in computed]
+    told = Told(capture, said) if _is_told(known) else None
+    cells = _cells(capture, [name for name in known if told is None or name not in BY_NAME])
     for block in _blocks(chosen, MESSAGES if told is not None else 1):
         words = told.of(block) if told is not None else {}
         for k, i in enumerate(block):
             found = cells(i)
             for name, texts in words.items():
                 found[name] = texts[k]
+            found |= {text: values(i) for text, values in computed.items()}
             yield format_.line([found.get(name, ()) for name in names])
 
 

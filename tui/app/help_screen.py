@@ -8,7 +8,6 @@ from rich.style import Style
 from textual.app import ComposeResult
 from textual.strip import Strip
 
-from captures.messages.columns import BY_NAME
 from tui.app import actions
 from tui.app.actions import Action
 from tui.app.key_screen import KeyScreen
@@ -108,8 +107,9 @@ def help_lines(contexts: Iterable[str], width: int) -> list[tuple[bool, str]]:
             lines.append((True, "command line, after :"))
             lines += [(False, f"  {command}{' ' * max(1, KEYS_WIDTH - cell_len(command))}{words}") for command, words in {**WORDS, **COMMANDS}.items()]
             lines += [(False, ""), (True, "values in filters")]
-            told = (BY_NAME["pv.kind"].spec, BY_NAME["pv.status"].spec)
-            lines += [(False, f"  {spec.name}{' ' * max(1, KEYS_WIDTH - cell_len(spec.name))}{spec.about}") for spec in told]
+            from captures.messages.columns import BY_NAME  # what opens the screen does without it
+            specs = [BY_NAME[name].spec for name in ("pv.kind", "pv.status")]
+            lines += [(False, f"  {spec.name}{' ' * max(1, KEYS_WIDTH - cell_len(spec.name))}{spec.about}") for spec in specs]
             lines.append((False, ""))
     return lines
 

@@ -59,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
     add("-w", dest="save", type=Path, metavar="OUT", help="save these packets as OUT.pcapng or OUT.pcap instead of printing them")
     add("--with-stream", action="store_true", help="with -w: also the handshakes and segments that the saved messages need")
     add("-c", dest="count", type=_count, metavar="N", help="only the first N packets")
-    add("-e", dest="fields", action="append", default=[], metavar="NAME", help="with -T fields: print this field (repeatable)")
+    add("-e", dest="fields", action="append", default=[], metavar="NAME",
+        help="with -T fields: print this field, or what an expression gives: len(tcp.payload) (repeatable)")
     add("-E", dest="format", action="append", default=[], metavar="OPTION=VALUE",
         help="with -T fields: separator=/t|/s|C, header=y|n, quote=d|s|n, occurrence=f|l|a, aggregator=,|/s|C (repeatable)")
     add("--follow", metavar="tcp,N[,MODE]", help="print a stream: decoded (default), text or hex")

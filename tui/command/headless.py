@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from captures.capture import Capture
-    from captures.filter import Filter, Names
+    from captures.filter import Filter, FilterError, Names
     from protocols.registry import Registry
 
 PIECE = 1 << 17
@@ -126,8 +127,7 @@ def choose(capture: Capture, options: argparse.Namespace) -> Iterable[int]:
     try:
         made = compile_filter(options.filter, names, macros(options.filter))
     except FilterError as error:
-        message, *place = error.lines(options.filter)
-        raise UsageError("\n".join([message, *("    " + line for line in place)])) from error
+        raise UsageError(told(error, options.filter)) from error
     for trap in made.warnings:
         complain(f'filter: "{options.filter[trap.start:trap.end]}" {trap.message}')
     count = index_all(capture, options)
@@ -213,10 +213,33 @@ def table(file: Path, options: argparse.Namespace) -> Iterator[str]:
     capture = open_capture(file, options)
     names = known(capture.registry)
     open_ended = tuple(prefix for decoder in capture.registry.decoders() for prefix in decoder.prefixes)
-    wrong = [name for name in options.fields if name not in names and not name.startswith(open_ended)]
+    other = [name for name in dict.fromkeys(options.fields) if name not in names and not name.startswith(open_ended)]
+    expressions = expressions_of(capture, other) if other else {}
+    return field_table(capture, choose(capture, options), options.fields, format_, expressions)
+
+
+def expressions_of(capture: Capture, texts: Iterable[str]) -> dict[str, Callable[[int], list[str]]]:
+    """The functions that give a packet's values of expressions: of what is no field's name. Raises UsageError for what is neither."""
+    from captures.filter import FilterError, Names, compile_expression, computed
+    names, made, wrong = Names(capture.registry), {}, []
+    for text in texts:
+        if re.fullmatch(r"[\w.$-]+", text):
+            near = names[text].name if text in names else names.similar(text)
+            wrong.append(text + (f" (did you mean {near}?)" if near else ""))
+            continue
+        try:
+            made[text] = computed(capture, compile_expression(text, names))
+        except FilterError as error:
+            raise UsageError(told(error, text)) from error
     if wrong:
-        raise UsageError("Some fields aren't valid: " + ", ".join(dict.fromkeys(wrong)))
-    return field_table(capture, choose(capture, options), options.fields, format_)
+        raise UsageError("Some fields aren't valid: " + ", ".join(wrong))
+    return made
+
+
+def told(error: FilterError, text: str) -> str:
+    """What is wrong about a filter, with the place under its text."""
+    message, *place = error.lines(text)
+    return "\n".join([message, *("    " + line for line in place)])
 
 
 def registry(options: argparse.Namespace) -> Registry:

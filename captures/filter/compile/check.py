@@ -6,6 +6,7 @@ means (a protocol compared with a number, a character with text, an unsigned fie
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from captures.filter.compile import functions
@@ -17,7 +18,8 @@ from captures.filter.compile.values import Value, arithmetic, as_kind, constant,
 from captures.filter.language.errors import FilterError, Fix, Trap
 from captures.filter.language.lexer import Token, unescaped
 from captures.filter.language.nodes import Arithmetic, Call, Compare, Exists, In, Junction, Literal, Name, Negative, Node, Not, Range, Reference, Slice, printed
-from captures.values.field_names import FieldName, Names, kind_of
+from captures.values.field_names import FieldName, Names, Reach, kind_of
+from protocols.engine.fields import Spec
 
 __all__ = ["Checked", "check"]
 
@@ -33,13 +35,14 @@ WORDS = {
 }
 REFERENCE = "$"
 SPLIT = "@"
+RAW = "raw "
 HEAVY = ("bytes", "protocol")
 """Kinds of which, message by message, only the outcome of a test is kept."""
 
 
 class Checked:
-    """One filter being checked: `fields` are those it needs by key (name with layers; references begin with "$", what is read by message with "@"),
-    `traps` what is suspicious."""
+    """One filter being checked: `fields` are those it needs by key (name with layers; references begin with "$", what is read by message with "@",
+    bytes with "raw "), `traps` what is suspicious."""
 
     def __init__(self, names: Names, by_message: bool) -> None:
         self.names = names
@@ -70,8 +73,7 @@ class Checked:
     def _exists(self, node: Exists) -> Condition:
         of = node.of
         if isinstance(of, Call):
-            self.value(of)
-            raise FilterError("You cannot test whether a function is present.", of.start, of.end)
+            return presence(self.value(of))
         if isinstance(of, Literal) or (isinstance(of, Name) and of.name not in self.names):
             raise self._unknown(of, f"{text_of(of)} is neither a field nor a protocol name.")
         value = self.value(of)
@@ -241,6 +243,8 @@ class Checked:
         field = self.names.get(node.name)
         if field is None:
             raise self._unknown(node)
+        if node.raw:
+            return self._raw(node, field)
         key = field.name + printed(node).removeprefix(node.name)
         split = self.by_message and field.of_messages and not field.per_message
         if split:
@@ -249,6 +253,14 @@ class Checked:
         if node.layers:
             self.layers[key] = node.layers
         return field_value(field, key, node.start, node.end, split)
+
+    def _raw(self, node: Name, field: FieldName) -> Value:
+        """`@field`: the bytes that it stands in. Its node is read as that of a protocol is, whose value are its bytes."""
+        key = printed(node).replace("@", RAW)
+        self.fields[key] = FieldName(field.name, Spec(field.name, field.spec.label, "protocol"), field.protocol, Reach.PACKET)
+        if node.layers:
+            self.layers[key] = node.layers
+        return replace(field_value(self.fields[key], key, node.start, node.end), kind="bytes", field=None, computed=True)
 
     def _reference(self, node: Reference) -> Value:
         field = self.names.get(node.name)

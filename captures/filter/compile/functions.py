@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from captures.filter.compile.literals import labels
+from captures.filter.compile.special_addresses import special_name
 from captures.filter.compile.values import Arrays, Env, NotIndexed, Value, as_kind, shown
 from captures.filter.language.errors import FilterError
 from captures.values.field_names import BITS, FieldName
@@ -17,6 +19,8 @@ __all__ = ["FUNCTIONS", "applied"]
 FUNCTIONS = {
     "upper": "text in upper case", "lower": "text in lower case", "len": "length in bytes", "count": "how often the field occurs",
     "string": "a number, address or time as text", "max": "the greatest of all values", "min": "the least of all values",
+    "vals": "the name of a field's value", "dec": "a whole number as decimal text", "hex": "a whole number as hexadecimal text, 0x and the field's full width",
+    "ip_special_name": "what a special-purpose address is for: Private-Use, Loopback",
     "abs": "the size of a number without its sign", "float": "a number as floating point", "double": "a number as floating point",
 }
 """Name -> what it gives."""
@@ -58,6 +62,12 @@ def applied(name: str, arguments: list[Value], start: int, end: int) -> Value:
         if of.kind not in STRINGS:
             raise FilterError(f'String conversion for field "{of.field.name if of.field else "this"}" is not supported', of.start, of.end)
         return _mapped("string", of, lambda value: shown(value, of.kind), start, end)
+    if name in ("vals", "dec", "hex"):
+        return _number_text(name, of, start, end)
+    if name == "ip_special_name":
+        if of.kind not in ("ipv4", "ipv6"):
+            raise FilterError("ip_special_name() takes an IPv4 or IPv6 address", of.start, of.end)
+        return _named(of, lambda value: special_name(value, of.kind), start, end)
     if name == "abs":
         if of.kind not in NUMBERS:
             raise FilterError("abs() takes a number", of.start, of.end)
@@ -70,6 +80,29 @@ def applied(name: str, arguments: list[Value], start: int, end: int) -> Value:
         raise FilterError(f"{name}() takes a number", of.start, of.end)
     scale = 1e9 if of.kind in ("time", "duration") else 1
     return _mapped("double", of, lambda value: value / scale, start, end)
+
+
+def _number_text(name: str, of: Value, start: int, end: int) -> Value:
+    """`vals`, `dec` and `hex`: a number in words or digits."""
+    spec = of.field.spec if of.field is not None and not of.computed else None
+    if name == "vals" and spec is not None and of.kind == "bool":
+        return _mapped("string", of, lambda value: spec.shown(bool(value)), start, end)
+    if of.kind != "int":
+        raise FilterError(f"{name}() takes a whole number", of.start, of.end)
+    if name == "dec":
+        return _mapped("string", of, str, start, end)
+    if name == "hex":
+        bits = BITS[spec.type][0] if spec is not None else 0
+        return _mapped("string", of, lambda value: f"0x{value & (1 << bits) - 1 if value < 0 else value:0{bits // 4}x}", start, end)
+    known = labels(spec) if spec is not None else {}
+    if not known:
+        raise FilterError("vals() takes a field whose values have names", of.start, of.end)
+    return _named(of, known.get, start, end)
+
+
+def _named(of: Value, name: Callable[[Any], str | None], start: int, end: int) -> Value:
+    """The names of those values that have one."""
+    return _made("string", of, lambda env: [found for value in of.values(env) if (found := name(value)) is not None], start, end, of.each)
 
 
 def _words(value: Any) -> str:

@@ -15,13 +15,14 @@ __all__ = ["KEYWORDS", "Token", "tokens", "unescaped"]
 KEYWORDS = {
     "and": "&&", "or": "||", "xor": "^^", "not": "!", "in": "in", "contains": "contains", "matches": "matches", "any": "any", "all": "all",
     "eq": "==", "any_eq": "==", "ne": "!=", "all_ne": "!=", "any_ne": "!==", "all_eq": "===", "gt": ">", "ge": ">=", "lt": "<", "le": "<=",
-    "bitwise_and": "&",
+    "bitwise_and": "&", "bitand": "&", "AND": "&&", "OR": "||", "XOR": "^^", "NOT": "!",
 }
 """Words that are operators -> the operator."""
 
 SCANNER = re.compile(r"""
     (?P<space>\s+)
   | (?P<string>[rR]?"(?:[^"\\]|\\.)*(?P<closed>")?)
+  | (?P<curly>[rR]?[“”](?:[^“”\\]|\\.)*(?P<curled>[“”])?)
   | (?P<char>'(?:[^'\\]|\\.)*(?P<shut>')?)
   | (?P<slice>\[[^\]\["{}()]*(?P<ended>\])?)
   | (?P<colons>(?:::|[0-9A-Fa-f]{1,4}:)[0-9A-Fa-f:.]*(?:/\d+)?)
@@ -29,7 +30,7 @@ SCANNER = re.compile(r"""
   | (?P<network>\d+(?:\.\d+){0,3}/\d+(?![\w.]))
   | (?P<date>\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w-]))
   | (?P<word>\w(?:[\w-]*\w|-(?=\w))*(?:\.(?:[\w]|\$(?!\{)|[^\x00-\x7f])(?:(?:[\w-]|\$(?!\{)|[^\x00-\x7f])*(?:\w|\$(?!\{)|[^\x00-\x7f]))?)*)
-  | (?P<operator>===|!==|==|!=|~=|>=|<=|&&|\|\||\^\^|\.\.|\$\{|[!~&+\-*/%\#(){},<>;])
+  | (?P<operator>===|!==|==|!=|~=|>=|<=|&&|\|\||\^\^|\.\.|\$\{|\$(?=[A-Za-z_])|[@!~&+\-*/%\#(){},<>;])
 """, re.VERBOSE | re.ASCII | re.DOTALL)
 TIDY = {"=": "==", "|": "||"}
 
@@ -62,6 +63,10 @@ def tokens(text: str) -> list[Token]:
                 message = "The final quote was missing from a quoted string." if quote == "string" else "The final quote was missing from a character constant."
                 raise FilterError(message, start, len(text), Fix(len(text), len(text), '"' if quote == "string" else "'"), True)
             found.append(Token(quote, word, start, at))
+        elif match.start("curly") == start:
+            if match["curled"] is None:
+                raise FilterError("The final quote was missing from a quoted string.", start, len(text), Fix(len(text), len(text), "”"), True)
+            found.append(Token("string", _straight(word), start, at))
         elif match.start("slice") == start:
             if match["ended"] is None:
                 raise FilterError("The right bracket was missing from a slice.", start, at, Fix(at, at, "]"), at == len(text))
@@ -72,6 +77,12 @@ def tokens(text: str) -> list[Token]:
             found.append(Token(KEYWORDS.get(word, "word") if kind == "word" else "word", word, start, at))
     found.append(Token("end", "", len(text), len(text)))
     return found
+
+
+def _straight(word: str) -> str:
+    """A text in the quotes that word processors put (“a”), in straight ones."""
+    raw, body = word[: word[0] in "rR"], word[:-1].lstrip("rR")[1:]
+    return f'{raw}"{body}"' if '"' not in body else raw + '"' + re.sub(r'(\\.)|"', lambda one: one[1] or '\\"', body) + '"'
 
 
 def _strange(text: str, at: int) -> FilterError:

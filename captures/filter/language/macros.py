@@ -1,4 +1,4 @@
-"""Macros: `${name:argument;argument}` stands for a text of the user's in which `$1`, `$2` … are the arguments.
+"""Macros: `${name:argument;argument}` (or `${name;argument;argument}`) stands for a text of the user's in which `$1`, `$2` … are the arguments.
 
 They are replaced as text before the filter is read, as in Wireshark, also inside quotes; so an error of the filter must be placed in the text as it was
 written: on the whole macro where it lies in one. `${field}` is no macro where a field has the name: it is left to the parser.
@@ -22,9 +22,9 @@ MOST = 1_000
 """Macros that are replaced in one filter."""
 SHOWN = 200
 """Characters of a macro's text, or of what is wrong in it, that a message shows."""
-CALL = re.compile(r"\$\{([A-Za-z0-9_.-]+)([:}]?)", re.ASCII)
+CALL = re.compile(r"\$\{([A-Za-z0-9_.-]+)([:;}]?)", re.ASCII)
 ARGUMENT = re.compile(r"\$(\d{1,2})", re.ASCII)
-QUOTED = re.compile(r"""[rR]?"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?""", re.DOTALL)
+QUOTED = re.compile(r"""[rR]?“(?:[^“”\\]|\\.)*”?|[rR]?"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?""", re.DOTALL)
 PART = re.compile(r"""(?P<quoted>"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)|\$?\{|\}|;|[^"'${};]+|.""", re.DOTALL)
 
 

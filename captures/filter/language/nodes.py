@@ -24,10 +24,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A field or protocol; `layers` are the ranges behind `#`, as (first, last)."""
+    """A field or protocol; `layers` are the ranges behind `#`, as (first, last); `raw` says that its bytes are meant, not its value (`@tcp.port`)."""
 
     name: str
     layers: tuple[tuple[int, int | None], ...] = ()
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def printed(node: Node) -> str:
 def _text(node: Node, level: int) -> str:
     match node:
         case Name():
-            return node.name + _layers(node.layers)
+            return "@" * node.raw + node.name + _layers(node.layers)
         case Reference():
             return f"${{{node.name}}}"
         case Literal():

@@ -5,9 +5,9 @@
     relation := bits [op bits]* | bits ["not"] "in" set | bits ("contains" | "matches") bits
     bits     := sum ("&" sum)*             sum  := product (("+" | "-") product)*          product := unary (("*" | "/" | "%") unary)*
     unary    := "-" unary | primary slice*
-    primary  := field ["#" layers] | function "(" arguments ")" | literal | "{" bits "}" | "${" field "}"
+    primary  := ["@"] field ["#" layers] | function "(" arguments ")" | literal | "{" bits "}" | "${" field "}" | "$" field
 
-The words of Wireshark 4.0's grammar; `^^` and chains with a constant in front are additions. Nesting is limited, so that no text ends the program.
+The words of Wireshark's grammar, 4.0 to 5.0; `^^` and chains with a constant in front are additions. Nesting is limited, so that no text ends the program.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from captures.filter.language.errors import FilterError, Fix
 from captures.filter.language.lexer import Token, tokens
 from captures.filter.language.nodes import Arithmetic, Call, Compare, Exists, In, Junction, Literal, Name, Negative, Node, Not, Range, Reference, Slice, Span
 
-__all__ = ["ValueExpected", "parse"]
+__all__ = ["ValueExpected", "parse", "parse_value"]
 
 DEEPEST = 60
 COMPARISONS = frozenset(("==", "!=", "!==", "===", ">", ">=", "<", "<="))
@@ -52,6 +52,15 @@ def parse(text: str) -> Node | None:
             raise
         what = f"That is a capture filter; as display filter: {better}"
         raise FilterError(what, error.start, error.end, Fix(0, len(text), better)) from error
+    return node
+
+
+def parse_value(text: str) -> Node:
+    """The tree of a value: of what may stand left of an operator. Raises FilterError."""
+    reader = Parser(text, tokens(text))
+    node = reader.bits()
+    if reader.now.kind != "end":
+        raise reader.unexpected()
     return node
 
 
@@ -141,7 +150,7 @@ class Parser:
         if kind == "in":
             return self.membership(left, False, quantifier, start)
         if kind == "!" and self.tokens[self.at + 1].kind == "in":
-            if self.take().text != "not":
+            if self.take().text.lower() != "not":
                 self.at -= 1
                 raise self.unexpected()
             return self.membership(left, True, quantifier, start)
@@ -175,7 +184,7 @@ class Parser:
                 break
             if self.now.kind == ",":
                 self.take()
-            elif self.now.kind not in ("word", "string", "char", "-", "${"):
+            elif self.now.kind not in ("word", "string", "char", "-", "${", "$", "@"):
                 raise self.unexpected()
         self.open.pop()
         return In(of, tuple(items), negated, quantifier, start=start, end=self.take().end)
@@ -252,7 +261,16 @@ class Parser:
             closing = self.expect("}", " ${field} is a field of the selected packet, ${name:argument;argument} a macro.")
             self.open.pop()
             return Reference(name.text, start=token.start, end=closing.end)
-        raise self.unexpected()
+        if token.kind in ("$", "@") and self.tokens[self.at + 1].kind == "word" and self.tokens[self.at + 1].start == token.end:
+            self.take()
+            if token.kind == "$" and FIELD.fullmatch(self.now.text):
+                name = self.take()
+                return Reference(name.text, start=token.start, end=name.end)
+            of = self.word()
+            if isinstance(of, Name):
+                return Name(of.name, of.layers, True, start=token.start, end=of.end)
+            self.at -= 1
+        raise self.unexpected(" @ stands before a field." if token.kind == "@" else "")
 
     def word(self) -> Node:
         token = self.take()
