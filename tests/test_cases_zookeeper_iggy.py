@@ -121,4 +121,4 @@ def test_answers_that_were_captured_first_pair_by_what_they_acknowledge() -> Non
     assert pairs == {("login_user", 7): (2, "ok"), ("login_user", 2): (7, "ok"), ("create_stream", 8): (3, "ok"), ("create_stream", 3): (8, "ok"),
                      ("create_stream", 9): (4, "client_error"), ("create_stream", 4): (9, "client_error"), ("create_stream", 12): (10, "ok"),
                      ("create_stream", 10): (12, "ok")}
-    assert [row[4] for row in rows("iggy-answers-captured-first")][0] == "login_user iggy ← ok user #1"
+    assert next(row[4] for row in rows("iggy-answers-captured-first")) == "login_user iggy ← ok user #1"

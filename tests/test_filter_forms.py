@@ -38,6 +38,30 @@ FORMS = [
 ]
 
 
+FIELDS = ("ip.host", "ip.src_host", "ip.dst_host", "data.len", "tcp.len")
+FIELD_FILTERS = ('ip.host == "10.0.0.1"', 'ip.src_host contains "0.1"', 'ip.dst_host matches "2$"', "ip.host",
+                 'ip.host in {"10.0.0.1", "10.0.0.9"}', "data.len",
+                 'ip.src_host == "10.0.0.1" && tcp.len > 0', 'ipv6.host == "::1"', "tcp.completeness == 31", "tcp.completeness & 8",
+                 "tcp.analysis.ack_rtt > 0.001",
+                 "tcp.analysis.bytes_in_flight > 1000", "tcp.analysis.initial_rtt == 0.002", "tcp.analysis", "tcp.analysis.acks_frame == 8")
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@pytest.mark.parametrize("text", FIELD_FILTERS)
+def test_fields_that_users_ask_for_show_what_they_show_in_tshark(text: str, capture: Capture) -> None:
+    done = subprocess.run(["tshark", "-n", "-r", CASE, "-Y", text, "-T", "fields", "-e", "frame.number"], capture_output=True, text=True, check=True)
+    assert shown(capture, text) == [int(word) for word in done.stdout.split()]
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_fields_of_no_tree_are_printed_as_in_tshark() -> None:
+    arguments = ["-r", str(CASE), "-T", "fields", *(word for name in FIELDS for word in ("-e", name))]
+    theirs = subprocess.run(["tshark", "-n", *arguments], capture_output=True, text=True, check=True)
+    paths = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-m", "protoview", *arguments], capture_output=True, text=True, env=paths)
+    assert done.stdout == theirs.stdout
+
+
 @pytest.fixture(scope="module")
 def capture() -> Capture:
     made = Capture(CASE)

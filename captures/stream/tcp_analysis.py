@@ -8,13 +8,14 @@ of the ordinary: the findings by packet, and where base numbers and window scale
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from captures.index.index import Index
+from captures.stream.tcp_acknowledged import NOTHING, Acknowledged, Unacknowledged, completed
 from protocols.lower.facts import TcpFacts
 from protocols.lower.tcp_options import window_shift
 from protocols.lower.transport_words import ACK, FIN, RST, SYN
@@ -43,11 +44,14 @@ class Segment(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What holds from position `start` of the stream on, for each direction: base numbers, window scales (as in `TcpFacts`)."""
+    """What holds from position `start` of the stream on: for each direction base numbers and window scales (as in `TcpFacts`); the handshake's round-trip
+    time, 0 before it is known, and what was seen of the connection before."""
 
     start: int
     base: tuple[int, int]
     scale: tuple[int, int]
+    round_trip: int
+    completeness: int
 
 
 @dataclass(slots=True)
@@ -67,20 +71,27 @@ class Side:
     original: int = 0
     found: tuple[str, ...] = ()
     answered: bool = False
+    unacknowledged: Unacknowledged = field(default_factory=Unacknowledged)
 
 
 @dataclass(slots=True)
 class Analysis:
-    """The outcome for one stream. `findings` by packet: (names as in `tcp.analysis.NAME`, duplicate ACK as in `TcpFacts`)."""
+    """The outcome for one stream. `findings` by packet: (names as in `tcp.analysis.NAME`, duplicate ACK as in `TcpFacts`); `acknowledged` by packet."""
 
     findings: dict[int, tuple[tuple[str, ...], tuple[int, int] | None]]
     known: list[Known]
+    acknowledged: dict[int, Acknowledged] = field(default_factory=dict)
 
     def facts(self, packet: int, position: int, direction: int) -> TcpFacts:
         """What the analysis says of a packet that stands at `position` in its stream."""
         names, duplicate = self.findings.get(packet, ((), None))
         known = self.known[max(0, bisect_right(self.known, position, key=lambda one: one.start) - 1)]
-        return TcpFacts(known.base[direction], known.base[1 - direction], names, known.scale[direction], duplicate)
+        told = self.acknowledged.get(packet, NOTHING)
+        return TcpFacts(
+            known.base[direction], known.base[1 - direction], names, known.scale[direction], duplicate, acks_frame=told.frame, ack_rtt=told.rtt,
+            bytes_in_flight=told.in_flight, push_bytes_sent=told.pushed, completeness=known.completeness,
+            initial_rtt=known.round_trip if names or told is not NOTHING else 0,
+        )
 
 
 def after(a: int, b: int) -> bool:
@@ -93,16 +104,21 @@ def analyse(segments: Iterable[Segment], shift: Callable[[int], int], reused: bo
     an earlier stream had the same ends."""
     judge = Judge()
     outcome = Analysis({}, [])
-    last: tuple[tuple[int, int], tuple[int, int]] | None = None
+    last: tuple[tuple[int, int], tuple[int, int], int, int] | None = None
+    seen = 0
     for position, segment in enumerate(segments):
         names, duplicate = judge.add(segment)
+        told = judge.acknowledged(names, segment)
+        if told != NOTHING:
+            outcome.acknowledged[segment.packet] = told
         if segment.flags & SYN:
             judge.scale(segment, shift(segment.packet))
             if position == 0 and reused:
                 names = ("reused_ports", *names)
         if names:
             outcome.findings[segment.packet] = names, duplicate
-        now = judge.known()
+        now = (*judge.known(), judge.round_trip, seen)
+        seen = completed(seen, segment.flags, segment.length, not position)
         if now != last:
             outcome.known.append(Known(position, *now))
             last = now
@@ -145,6 +161,23 @@ class Judge:
         _remember(names, own, one)
         return tuple(names), duplicate
 
+    def acknowledged(self, names: Sequence[str], one: Segment) -> Acknowledged:
+        """What a segment that was judged acknowledges, and what is in flight behind it; a FIN behind data does not count there."""
+        own, other = self.sides[one.direction], self.sides[1 - one.direction]
+        base, flags = own.base or 0, one.flags
+        if flags & ACK:
+            other.unacknowledged.told = True
+        if "lost_segment" in names:
+            own.unacknowledged.told = False
+        if one.length or flags & (SYN | FIN):
+            own.unacknowledged.add(one.packet, one.time, one.seq, one.seq + one.length + bool(flags & (SYN | FIN)) & FOUR, base)
+        frame, took = other.unacknowledged.acknowledge(one.ack, one.time)
+        flying = pushed = 0
+        if one.length and own.unacknowledged.told and own.unacknowledged.sent:
+            flying = max(0, own.unacknowledged.in_flight(base) - bool(flags & FIN))
+            pushed = own.unacknowledged.push(one.length, flags)
+        return Acknowledged(frame, took, flying, pushed) if frame or flying or pushed else NOTHING
+
     def scale(self, one: Segment, shift: int) -> None:
         """Window scaling is in force when both SYNs offer it; a SYN without the option settles it, even if the answer is missing."""
         own, other = self.sides[one.direction], self.sides[1 - one.direction]
@@ -168,8 +201,7 @@ class Judge:
         """The time from the SYN to the ACK that ends the handshake."""
         if one.flags & (SYN | ACK) == SYN:
             self.syn_time = one.time
-        elif not self.round_trip and self.syn_time and one.flags & (SYN | FIN | RST | ACK) == ACK and own.base is not None and other.base is not None \
-                and one.seq == own.base + 1 & FOUR and one.ack == other.base + 1 & FOUR:
+        elif not self.round_trip and self.syn_time and one.flags & (SYN | ACK) == ACK:
             self.round_trip = one.time - self.syn_time
 
     def _repeated(self, names: list[str], own: Side, other: Side, one: Segment) -> None:
@@ -271,10 +303,8 @@ class TcpAnalysis:
         columns = self._index.columns
         facts = self._analysis.facts(packet, position, int(columns.sd[packet]) & 1)
         time, first, previous = (columns.time(one) for one in (packet, int(packets[0]), int(packets[max(0, position - 1)])))
-        return TcpFacts(
-            facts.seq_base, facts.ack_base, facts.analysis, facts.window_scale, facts.duplicate_ack,
-            None if time is None or first is None else time - first, None if time is None or previous is None else time - previous,
-        )
+        return replace(facts, since_first=None if time is None or first is None else time - first,
+                       since_previous=None if time is None or previous is None else time - previous)
 
     def _analyse(self) -> Analysis:
         columns, packets = self._index.columns, self._packets

@@ -99,7 +99,7 @@ class Reader:
     def _stream(self, packet: int, wanted: ReadPlan, found: dict[str, list[Any]]) -> None:
         if wanted.findings and int(self.index.columns.kind[packet]) == PacketKind.TCP:
             facts = self._facts(packet)
-            if facts is not None and facts.analysis:
+            if facts is not None:
                 _collect(tcp.found(facts, 0, 0), wanted, found, self._part(lambda view: b"", None))
             return
         below = dissection.lower(self.index, packet, self._facts(packet))

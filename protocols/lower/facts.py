@@ -17,7 +17,9 @@ from protocols.engine.fields import Field
 class TcpFacts:
     """What the stream tells about one TCP segment. `seq_base` and `ack_base` are the raw numbers that count as relative 0 (Wireshark's rule);
     `analysis` names findings as in `tcp.analysis.NAME`; `window_scale` is the shift in force for this sender, -1 unknown, -2 no scaling.
-    Times in nanoseconds since the stream's first and previous packet."""
+    Times in nanoseconds since the stream's first and previous packet. `acks_frame` is the frame that it acknowledges, after `ack_rtt` nanoseconds;
+    `initial_rtt` is the handshake's time in nanoseconds; bytes are those sent and not acknowledged, and those since the last PSH flag. 0: nothing to tell.
+    `completeness` are the bits of `tcp.completeness`: what was seen of the connection before, None where nobody looked."""
 
     seq_base: int
     ack_base: int
@@ -27,6 +29,12 @@ class TcpFacts:
     """(how many duplicates so far, frame number of the original ACK)"""
     since_first: int | None = None
     since_previous: int | None = None
+    acks_frame: int = 0
+    ack_rtt: int = 0
+    initial_rtt: int = 0
+    bytes_in_flight: int = 0
+    push_bytes_sent: int = 0
+    completeness: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

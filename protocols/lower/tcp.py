@@ -46,6 +46,13 @@ ANALYSIS = Spec("tcp.analysis", "SEQ/ACK analysis")
 ANALYSIS_FLAGS = Spec("tcp.analysis.flags", "TCP Analysis Flags")
 DUPLICATE_NUMBER = Spec("tcp.analysis.duplicate_ack_num", "Duplicate ACK #", "uint32")
 DUPLICATE_FRAME = Spec("tcp.analysis.duplicate_ack_frame", "Duplicate to the ACK in frame", "frame")
+ACKS = Spec("tcp.analysis.acks_frame", "This is an ACK to the segment in frame", "frame")
+ACK_RTT = Spec("tcp.analysis.ack_rtt", "The RTT to ACK the segment was", "duration")
+INITIAL_RTT = Spec("tcp.analysis.initial_rtt", "iRTT", "duration", about="The handshake's time, from the SYN to the ACK that ends it")
+IN_FLIGHT = Spec("tcp.analysis.bytes_in_flight", "Bytes in flight", "uint32", about="Bytes sent in this direction and not acknowledged yet")
+PUSHED = Spec("tcp.analysis.push_bytes_sent", "Bytes sent since last PSH flag", "uint32")
+COMPLETENESS = Spec("tcp.completeness", "Conversation completeness", "uint8",
+                    about="What was seen of the connection before this packet: 1 SYN, 2 SYN+ACK, 4 ACK, 8 data, 16 FIN, 32 RST")
 PAYLOAD = Spec("tcp.payload", "TCP payload", "bytes")
 RESET_CAUSE = Spec("tcp.reset_cause", "Reset cause", "string", about="What a reset carries in place of payload (RFC 9293 section 3.5.3)")
 
@@ -54,7 +61,7 @@ SPECS = (
     TCP, SOURCE, DESTINATION, PORT, STREAM, LENGTH, SEQ, SEQ_RAW, NEXT_SEQ, ACK_NUMBER, ACK_RAW, HEADER_LENGTH, FLAGS, *BITS, FLAG_TEXT, WINDOW_VALUE, WINDOW,
     SCALE, CHECKSUM, CHECKSUM_STATUS, URGENT, OPTIONS, *tcp_options.SPECS, TIMES, SINCE_FIRST, SINCE_PREVIOUS, ANALYSIS, ANALYSIS_FLAGS,
     *FINDING_SPECS.values(),
-    DUPLICATE_NUMBER, DUPLICATE_FRAME, PAYLOAD, RESET_CAUSE,
+    DUPLICATE_NUMBER, DUPLICATE_FRAME, ACKS, ACK_RTT, INITIAL_RTT, IN_FLIGHT, PUSHED, COMPLETENESS, PAYLOAD, RESET_CAUSE,
 )
 ALONE = frozenset(spec.name for spec in (
     SOURCE, DESTINATION, PORT, STREAM, LENGTH, SEQ_RAW, ACK_RAW, HEADER_LENGTH, FLAGS, WINDOW_VALUE, CHECKSUM, CHECKSUM_STATUS, URGENT, OPTIONS, PAYLOAD,
@@ -124,6 +131,8 @@ def dissect(walk: Dissection, start: int, end: int) -> Next | None:
         out = [source, destination]
         if stream is not None:
             out.append(generated(STREAM, stream, None, start, view))
+        if facts is not None and facts.completeness is not None:
+            out.append(generated(COMPLETENESS, facts.completeness, None, start, view))
         if told:
             out.append(generated(LENGTH, length, None, start, view))
         out.append(Field(SEQ, seq, start + 4, 4, view, (), f"Sequence Number: {seq}" + ("    (relative sequence number)" if facts else "")))
@@ -175,14 +184,18 @@ def found(facts: TcpFacts, at: int, view: int) -> list[Field]:
     if facts.since_first is not None and facts.since_previous is not None:
         times = [generated(SINCE_FIRST, facts.since_first, None, at, view), generated(SINCE_PREVIOUS, facts.since_previous, None, at, view)]
         out.append(group(TIMES, at, at, times, "[Timestamps]", view))
+    below = [generated(spec, value, None, at, view) for spec, value in (
+        (ACKS, facts.acks_frame), (ACK_RTT, facts.ack_rtt), (INITIAL_RTT, facts.initial_rtt), (IN_FLIGHT, facts.bytes_in_flight),
+        (PUSHED, facts.push_bytes_sent)) if value]
     if facts.analysis:
         # a fast or spurious retransmission is a retransmission as well
         names = {"retransmission" if name in ("fast_retransmission", "spurious_retransmission") else name for name in facts.analysis} | set(facts.analysis)
         flags = [generated(FINDING_SPECS[name], None, FINDINGS[name][1], at, view) for name in FINDINGS if name in names]
-        below = [generated(ANALYSIS_FLAGS, None, None, at, view, flags)]
-        below[0]._text = "[TCP Analysis Flags]"
+        below.append(generated(ANALYSIS_FLAGS, None, None, at, view, flags))
+        below[-1]._text = "[TCP Analysis Flags]"
         if facts.duplicate_ack is not None:
             below.append(generated(DUPLICATE_NUMBER, facts.duplicate_ack[0], None, at, view))
             below.append(generated(DUPLICATE_FRAME, facts.duplicate_ack[1], None, at, view))
+    if below:
         out.append(group(ANALYSIS, at, at, below, "[SEQ/ACK analysis]", view))
     return out
