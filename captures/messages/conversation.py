@@ -21,7 +21,7 @@ from captures.least_used import LeastUsed
 from captures.messages.carried import carried_pairs
 from captures.messages.facts import Facts
 from captures.messages.framing import cut
-from captures.messages.given import header_reader
+from captures.messages.given import header_columns, header_reader
 from captures.messages.merging import first_bytes, merged
 from captures.messages.messages import Hole, MessageRow, Messages
 from captures.messages.pairing import Acknowledged, Keys, pair
@@ -121,7 +121,7 @@ class Conversation:
         known = None
         if heads is not None and decoder.fast is not None:
             try:
-                known = decoder.fast.headers(heads)
+                known = header_columns(decoder, heads)
             except MISTAKES:    # messages are read one by one
                 known = None
         if known is None:

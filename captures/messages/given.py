@@ -10,12 +10,16 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from protocols.decoder import Carried, Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary, View
 from protocols.engine.checked import checked
 from protocols.engine.fields import Field
 from protocols.engine.mistakes import written_at
+from protocols.kinds import KINDS
+from protocols.message_heads import HeaderColumns, MessageHeads
 
-__all__ = ["carried", "described", "dissected", "header_reader", "matched", "skimmed"]
+__all__ = ["carried", "described", "dissected", "header_columns", "header_reader", "matched", "skimmed"]
 
 CARRIED_MOST = 1 << 20
 """Pieces that one message may carry: who gives more has no end."""
@@ -59,6 +63,18 @@ def header_reader(decoder: Decoder) -> HeaderReader:
                 raise _wrong(f"Header.{what}", given, "hashable" if what == "key" else kind.__name__, decoder.header)
         return found
     return read
+
+
+def header_columns(decoder: Decoder, heads: MessageHeads) -> HeaderColumns | None:
+    """`Fast.headers`."""
+    found = decoder.fast.headers(heads) if decoder.fast is not None else None
+    if found is None or _own(decoder):
+        return found
+    single, rows = found.single, len(heads)
+    if not (len(found.kind) == len(found.key) == len(found.keyed) == rows and bool((found.kind < len(KINDS)).all()) and bool((np.diff(single) > 0).all())
+            and bool(((single >= 0) & (single < rows)).all())):
+        raise TypeError("HeaderColumns do not fit their messages")
+    return found
 
 
 def described(decoder: Decoder, message: MessageBytes) -> Summary:
