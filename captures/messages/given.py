@@ -11,18 +11,20 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from protocols.decoder import Carried, Decoder, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary, View
+from protocols.decoder import Carried, Decoder, FieldReaders, Header, Kind, Match, MessageBytes, Opening, Side, Status, Summary, View
 from protocols.engine.checked import checked
 from protocols.engine.fields import Field
-from protocols.engine.mistakes import written_at
+from protocols.engine.mistakes import MISTAKES, written_at
 from protocols.kinds import KINDS
-from protocols.message_heads import HeaderColumns, MessageHeads
+from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 
-__all__ = ["carried", "described", "dissected", "header_columns", "header_reader", "matched", "skimmed"]
+__all__ = ["carried", "described", "dissected", "field_column", "field_readers", "header_columns", "header_reader", "matched", "skimmed"]
 
 CARRIED_MOST = 1 << 20
 """Pieces that one message may carry: who gives more has no end."""
+FieldReader = Callable[[bytes, int, int, int], tuple[list[Any], ...] | None]
 HeaderReader = Callable[[bytes, int, int, Side, Any], Header]
 
 
@@ -75,6 +77,37 @@ def header_columns(decoder: Decoder, heads: MessageHeads) -> HeaderColumns | Non
             and bool(((single >= 0) & (single < rows)).all())):
         raise TypeError("HeaderColumns do not fit their messages")
     return found
+
+
+def field_column(decoder: Decoder, name: str, heads: MessageHeads, peer: NDArray[np.int64]) -> FieldColumn | None:
+    """`Fast.column`."""
+    found = decoder.fast.column(name, heads, peer) if decoder.fast is not None else None
+    if found is None or _own(decoder):
+        return found
+    places, rows = found.value[found.there], len(heads)
+    if not (len(found.value) == len(found.there) == len(found.sure) == rows and found.value.dtype.kind in "biuf"
+            and (not len(found.names) or bool(((places >= 0) & (places < len(found.names))).all()))):
+        raise TypeError("a FieldColumn does not fit its messages")
+    return found
+
+
+def field_readers(decoder: Decoder, names: tuple[str, ...], heads: MessageHeads, peer: NDArray[np.int64], facts: Callable[[], Any]) -> FieldReaders | None:
+    """`Fast.readers`; what a reader of a plugin cannot read, the tree tells."""
+    found = decoder.fast.readers(names, heads, peer, facts) if decoder.fast is not None else None
+    if found is None or _own(decoder):
+        return found
+    if not (len(found.reader) == len(heads) and bool(((found.reader >= FieldReaders.TREE) & (found.reader < len(found.readers))).all())):
+        raise TypeError("FieldReaders do not fit their messages")
+
+    def careful(read: FieldReader) -> FieldReader:
+        def reader(data: bytes, start: int, end: int, zero: int) -> tuple[list[Any], ...] | None:
+            try:
+                values = read(data, start, end, zero)
+            except MISTAKES:
+                return None
+            return values if isinstance(values, tuple) and len(values) == len(names) and all(isinstance(one, list) for one in values) else None
+        return reader
+    return FieldReaders(found.reader, [careful(one) for one in found.readers])
 
 
 def described(decoder: Decoder, message: MessageBytes) -> Summary:

@@ -15,6 +15,7 @@ from captures.capture import Capture
 from captures.index.columns import PacketKind
 from captures.messages.columns import BY_NAME, Chosen
 from captures.messages.conversation import Conversation
+from captures.messages.given import field_column
 from captures.messages.messages import Messages
 from captures.values.field_names import FieldName, Reach
 from captures.values.reading import ReadPlan
@@ -161,7 +162,7 @@ class MessageColumns:
         if decoder is None or messages.heads is None or decoder.fast is None or name not in decoder.fast.columns:
             return None
         try:
-            known = decoder.fast.column(name, messages.heads, messages.peer)
+            known = field_column(decoder, name, messages.heads, messages.peer)
             return None if known is None else FieldColumn(known.value[rows], known.there[rows], known.sure[rows], known.names)
         except MISTAKES:    # the reader finds out message by message
             return None

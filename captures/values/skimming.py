@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from captures.capture import Capture
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation
+from captures.messages.given import field_readers
 from captures.messages.messages import Messages
 from captures.messages.window import Window
 from captures.values.field_names import FieldName
@@ -79,9 +80,9 @@ class Skimming:
             self._skims, self._names = {}, names
         if number not in self._skims:
             assert conversation.messages is not None and conversation.decoder is not None
-            heads, peer, fast, skims = conversation.messages.heads, conversation.messages.peer, conversation.decoder.fast, None
+            heads, peer, decoder, skims = conversation.messages.heads, conversation.messages.peer, conversation.decoder, None
             try:
-                skims = fast.readers(names, heads, peer, conversation.find_facts) if fast is not None and heads is not None else None
+                skims = field_readers(decoder, names, heads, peer, conversation.find_facts) if heads is not None else None
             except MISTAKES:    # the reader finds out message by message
                 skims = None
             self._skims[number] = skims
