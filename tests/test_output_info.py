@@ -88,3 +88,38 @@ def test_a_capture_without_packets_is_told_of(tmp_path):
     ours = told(empty)
     assert (ours["Number of packets"], ours["Data size"], ours["File size"]) == ("0", "0 bytes", "24 bytes")
     assert "Capture duration" not in ours
+
+
+CASES = Path(__file__).parent / "data" / "cases"
+
+
+def lines(name: str) -> list[str]:
+    return [line.strip() for line in info_lines(CASES / name, open_index(CASES / name))]
+
+
+@needs_capinfos
+@pytest.mark.parametrize("name", ["tools-two-comments.pcapng", "tools-names.pcapng", "tools-directions.pcapng"])
+def test_what_the_file_says_of_its_making_is_told_as_by_capinfos(name: str) -> None:
+    theirs = subprocess.run(["capinfos", CASES / name], capture_output=True, text=True).stdout
+    labels = r"\s*(Capture (hardware|oper-sys|application|comment)|Name |Description|Filter string|Operating system)"
+    told = [line.strip() for line in theirs.splitlines() if re.match(labels, line)]
+    assert told == [line for line in lines(name) if line in set(told)]
+
+
+def test_secrets_and_lost_packets_are_told() -> None:
+    told = lines("tools-secrets-custom-statistics.pcapng")
+    assert {"Number of decryption secrets in file: 1", "Packets dropped:     2", "Packets received = 10", "Packets dropped by the interface = 2"} <= set(told)
+
+
+def test_two_sections_are_told() -> None:
+    assert "Number of sections in file: 4" in lines("tools-sections.pcapng")
+    assert "Number of resolved IPv4 addresses in file: 2" in lines("tools-names.pcapng")
+
+
+@pytest.mark.parametrize(("name", "note"), [
+    ("tools-journal", "1 systemd journal block without a packet, the first before packet 1"),
+    ("tools-secrets-custom-statistics", "2 custom blocks without a packet, the first before packet 2"),
+])
+def test_blocks_that_wireshark_numbers_are_told(name: str, note: str) -> None:
+    source = open_index(CASES / f"{name}.pcapng").source
+    assert source.problems == [f"{note}: Wireshark numbers these as packets, here they are not counted"]

@@ -99,13 +99,13 @@ class Columns:
         time = self.time(packet)
         return None if time is None else time - (self.first_time or 0)
 
-    def since_previous(self, packet: int) -> int | None:
-        """Nanoseconds since the last packet before that has a time, 0 without such a packet; None where the packet has none."""
-        time = self.time(packet)
-        if time is None:
-            return None
+    def times(self, packet: int) -> tuple[int, int, int] | tuple[None, None, None]:
+        """The packet's time, and how long it came after the first and after the last before it with a time (0 without such); None where it has none."""
+        time = int(self.ts[packet])
+        if time == NO_TIME:
+            return None, None, None
         before = self.time_before(packet)
-        return 0 if before is None else time - before
+        return time, time - (self.first_time or 0), 0 if before is None else time - before
 
     def _next_time(self, pieces: range) -> int | None:
         for low in pieces:

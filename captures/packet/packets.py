@@ -26,10 +26,11 @@ def lower(index: Index, i: int, tcp: TcpFacts | None) -> Lower:
     c = index.columns
     source, sd, start, number = index.source, int(c.sd[i]), int(c.off[i]), int(c.iface[i])
     where, options = source.interfaces[number], source.packet_options(i, start, int(c.cap[i]), number)
+    time, since_first, since_previous = c.times(i)
     facts = Facts(
-        number=i + 1, time=c.time(i), wire=int(c.wire[i]), link=where.link, interface=where.name, interface_id=where.number if where.numbered else None,
+        number=i + 1, time=time, wire=int(c.wire[i]), link=where.link, interface=where.name, interface_id=where.number if where.numbered else None,
         description=where.description, section=where.section or None, offset=source.record_start(i, start), fcs=options.fcs or where.fcs, options=options,
-        name_of=source.metadata.name_of, since_first=c.since_first(i), since_previous=c.since_previous(i),
+        name_of=source.metadata.name_of, since_first=since_first, since_previous=since_previous,
         stream=sd >> 1 if sd >= 0 else None, quoted=index.inner_streams.get(i, ("", None))[1], tcp=tcp, datagram=index.datagrams.get(i),
     )
     from protocols.lower import link  # the layers and dpkt: the list's first rows come without them
