@@ -10,6 +10,8 @@ from struct import pack, unpack_from
 import dpkt
 import pytest
 from capture_bytes import Sent, block, enhanced, interface, old, options, pcap, section, simple
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from captures.capture import Capture
 from captures.file.errors import CaptureError
@@ -243,3 +245,25 @@ def test_tshark_reads_of_a_saved_packet_what_it_read_of_it_before(tmp_path: Path
     chosen = list(range(1, len(capture), 2))
     saved(capture, chosen, "out.pcapng")
     assert told(tmp_path / "out.pcapng") == [told(capture.path)[i] for i in chosen]
+
+
+@given(flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), max_size=4), name=st.sampled_from(["out.pcapng", "out.pcap"]))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_read_of_a_damaged_file_can_be_saved_and_read_again(tmp_path: Path, flips: list[tuple[int, int]], name: str) -> None:
+    items = [(1, b"comment"), (2, pack("<I", 0x81)), (19372, bytes(4)), (7, b"\1" + bytes(8)), (0x8001, bytes(4))]
+    parts = [
+        section(items=[(2, b"x")]), interface(items=[(2, b"e"), (9, b"\x09"), (13, b"\4")]), enhanced(Sent(5, FRAME), items=items), block(10, bytes(8)),
+        simple(Sent(0, FRAME)), block(0x40000BAD, bytes(8)), section(">"), interface(">"), old(Sent(5, FRAME), ">", items[:1]), block(5, bytes(12), ">"),
+    ]
+    data = bytearray(b"".join(parts))
+    for place, bits in flips:
+        data[40 + place % (len(data) - 40)] ^= bits
+    capture = opened(tmp_path / "in.pcapng", bytes(data))
+    try:
+        count = save_packets(capture, range(len(capture)), tmp_path / name)
+    except CaptureError as error:
+        assert "one link type" in str(error)
+        return
+    again = Capture(tmp_path / name)
+    again.read_index()
+    assert [again.frame(i) for i in range(len(again))] == [capture.frame(i) for i in range(count)]
