@@ -4,7 +4,9 @@ The captures are small ones of real servers and clients; what is right of each w
 """
 from __future__ import annotations
 
+import re
 import struct
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,7 +19,7 @@ import bson
 from bson import Int64
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mongodb_wire import CLIENT, EXAMPLES, MONGO, SERVER, framed, message, op_msg, op_query, op_reply, section, sequence
+from mongodb_wire import CLIENT, EXAMPLES, MONGO, SERVER, framed, meaning, message, op_msg, op_query, op_reply, section, sequence
 
 from captures.file.opening import open_source
 from captures.index.index import Index
@@ -185,6 +187,57 @@ def test_a_body_that_cannot_be_read_says_so_and_is_not_ok() -> None:
     assert (words.status, words.code) == (None, None)
     assert words.info == "← (unknown compressor 9)  (compressor 9 5→3 B)"
     assert MONGO.describe(message(framed(2012, struct.pack("<iiB", 2013, 5, 9) + b"abc"))).info == "OP_MSG (unknown compressor 9)  (compressor 9 5→3 B)"
+
+
+DATA = {"_id": 1, "ok": 0.0, "code": 5, "errmsg": "no", "n": 7, "err": "x", "writeErrors": [{"code": 1}], "maxWireVersion": 9, "txnNumber": Int64(3),
+        "writeConcern": {"w": 1}, "lsid": {"id": bson.Binary(bytes(16), 4)}}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_keys_of_a_collections_documents_are_no_results(count: int) -> None:
+    reply = message(op_reply([DATA] * count), False, message(op_query("d.c", DATA)))
+    words = MONGO.describe(reply)
+    assert (words.status, words.error, words.error_text) == (Status.OK, "", "")
+    assert words.info == f"query d.c ← ok {count} doc{'s' if count > 1 else ''}"
+    assert meaning(reply).keys() == {"command", "db", "collection", "ns", "docs"}
+
+
+def test_keys_of_a_query_are_no_arguments() -> None:
+    asked = message(op_query("d.c", {"txnNumber": Int64(3), "writeConcern": {"w": 1}}))
+    assert MONGO.describe(asked).info == "OP_QUERY d.c {txnNumber: 3, writeConcern: {w: 1}}"
+    assert meaning(asked).keys() == {"command", "db", "collection", "ns"}
+
+
+def test_the_reply_to_a_legacy_command_tells_its_error_all_the_same() -> None:
+    reply = message(op_reply([{"ok": 0.0, "code": 13, "errmsg": "no"}]), False, message(op_query("d.$cmd", {"ping": 1})))
+    assert MONGO.describe(reply).info == "ping d ← Unauthorized (13) no"
+
+
+@pytest.mark.parametrize(("data", "at", "from_client", "info"), [
+    (op_query("d.c", {"a": 1}), 20, True, "OP_QUERY"), (op_query("d.c", {"a": 1}), 34, True, "OP_QUERY d.c {…}"),
+    (op_query("d.c", {"a": 1, "b": 2}), 45, True, "OP_QUERY d.c {a: 1, …}"),
+    (framed(2005, bytes(4) + b"d.c\0" + struct.pack("<iq", 5, 77)), 26, True, "OP_GET_MORE d.c"),
+    (op_msg({"getMore": Int64(5), "collection": "c", "$db": "d"}), 36, True, "getMore"),
+    (op_msg({"aggregate": "c", "pipeline": [{"$match": {}}, {"$sort": {}}], "$db": "d"}), 43, True, "aggregate c"),
+    (op_msg({"aggregate": "c", "pipeline": [{"$match": {}}, {"$sort": {}}, {"$limit": 1}], "$db": "d"}), 75, True, "aggregate c [$match, …]"),
+    (op_msg({"isWritablePrimary": True, "maxWireVersion": 25, "minWireVersion": 0, "ok": 1.0}, 8, 7), 65, False,
+     "find d.c ← primary wire …-25 (MongoDB 8.0) (outcome not captured)"),
+])
+def test_nothing_is_said_of_what_was_not_captured(data: bytes, at: int, from_client: bool, info: str) -> None:
+    assert MONGO.describe(cut(data, at, from_client)).info == info
+
+
+def test_of_a_compressed_message_that_is_cut_off_the_start_is_read() -> None:
+    plain = op_msg({"insert": "orders", "$db": "shop"}, documents=[{"_id": number, "text": "abc" * number} for number in range(200)])[16:]
+    packed = zlib.compress(plain)
+    data = framed(2012, struct.pack("<iiB", 2013, len(plain), 2) + packed)
+    words = MONGO.describe(cut(data, len(data) - 20, True))
+    assert words.targets == ("shop.orders",)
+    assert re.fullmatch(r"insert shop.orders \d\d\d?\+ docs  \(zlib .*\)", words.info)
+    reply = op_msg({"ok": 1.0, "n": 5}, 8, 7)[16:]
+    data = framed(2012, struct.pack("<iiB", 2013, len(reply), 2) + zlib.compress(reply), 8, 7)
+    words = MONGO.describe(cut(data, 27, False))
+    assert (words.status, words.info[:38]) == (None, "find d.c ← (outcome not captured)  (zl")
 
 
 @settings(max_examples=150, deadline=None)

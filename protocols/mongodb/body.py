@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from protocols.mongodb import bson
 from protocols.mongodb import tables as t
 from protocols.mongodb.bson import ARRAY, DOCUMENT, Element
-from protocols.mongodb.compression import CannotDecompress, decompress
+from protocols.mongodb.compression import CannotDecompress, decompress, peek
 
 __all__ = ["ALL", "Batch", "Body", "read_body"]
 
@@ -25,6 +25,8 @@ _COMPRESSED = struct.Struct("<iiB").unpack_from
 _FIRST_SECTION = struct.Struct("<IBi").unpack_from
 _SECTION = struct.Struct("<Bi").unpack_from
 _I64 = struct.Struct("<q").unpack_from
+MOST_PEEKED = 1 << 16
+"""Bytes that are taken out of the start of a compressed message that is cut off."""
 MOST_COUNTED = 100_000
 """Documents that are counted for a line of text: one of 20 MB that is full of tiny ones must not cost seconds."""
 ALL = 1 << 62
@@ -70,7 +72,8 @@ class Body:
     states, or cursors an OP_KILL_CURSORS. `packed` is (compressor, compressed size, original size); `trouble` says why the message could not be
     read, `cut` that some of its bytes are missing."""
 
-    flags = cursor = 0
+    flags = 0
+    cursor: int | None = None
     returned: int | None = None
     namespace = trouble = ""
     packed: tuple[int, int, int] | None = None
@@ -92,6 +95,11 @@ class Body:
     def main(self) -> tuple[int, int]:
         """Where the main document lies in `data`, as far as it is there; (0, 0) where none was found."""
         return self._start, self._end
+
+    @property
+    def is_command(self) -> bool:
+        """Whether a request's main document is a command's, and no filter or statement whose keys are data."""
+        return self.opcode in (t.OP_MSG, t.OP_COMMAND) or (self.opcode == t.OP_QUERY and self.namespace.endswith(".$cmd"))
 
     @property
     def more_to_come(self) -> bool:
@@ -168,7 +176,10 @@ def read_body(data: bytes, start: int, end: int) -> Body:
         body.packed = (compressor, end - at - 9, size)
         body.opcode, body.data = opcode, b""
         try:
-            data = body.data = decompress(compressor, data[at + 9:end], size)
+            if body.cut and compressor in t.COMPRESSORS:
+                data = body.data = peek(compressor, data[at + 9:end], min(size, MOST_PEEKED))
+            else:
+                data = body.data = decompress(compressor, data[at + 9:end], size)
         except CannotDecompress as fault:
             body.trouble = str(fault)
             return body

@@ -5,7 +5,7 @@ from protocols.decoder import MessageBytes
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import Body, read_body
 
-__all__ = ["COUNTED", "HELLO", "SASL", "awaits", "carries_secrets", "client", "command_of", "cursor_namespace", "namespaces", "targets"]
+__all__ = ["COUNTED", "HELLO", "SASL", "awaits", "brings_data", "carries_secrets", "client", "command_of", "cursor_namespace", "namespaces", "targets"]
 
 HELLO = ("hello", "isMaster", "ismaster")
 SASL = ("saslStart", "saslContinue")
@@ -32,16 +32,18 @@ def command_of(body: Body) -> str:
     if body.opcode in t.LEGACY_NAMES:
         return t.LEGACY_NAMES[body.opcode]
     if body.opcode == t.OP_QUERY:
-        return _first(body) if body.namespace.endswith(".$cmd") else "query"
+        return _first(body) if body.is_command else "query" if body.namespace else ""
     return ""
 
 
 def _first(body: Body) -> str:
-    """The first key that is no operator."""
+    """The first key that is no operator; also where the message is cut off in its value."""
     for name in body.starts:
         if not name.startswith(b"$"):
             return name.decode("utf-8", "replace")
-    return ""
+    at, end = body.main
+    zero = body.data.find(b"\0", at + 5, end) if body.cut and not body.starts else -1
+    return body.data[at + 5:zero].decode("utf-8", "replace") if zero > 0 and body.data[at + 5] != 0x24 else ""
 
 
 def namespaces(body: Body, command: str) -> list[tuple[str, str]]:
@@ -51,7 +53,7 @@ def namespaces(body: Body, command: str) -> list[tuple[str, str]]:
     whole: list[str] = []
     if body.opcode == t.OP_COMMAND:
         return [(body.namespace.split(".$cmd", 1)[0], "")]
-    if body.opcode in (t.OP_INSERT, t.OP_UPDATE, t.OP_DELETE, t.OP_GET_MORE) or (body.opcode == t.OP_QUERY and not body.namespace.endswith(".$cmd")):
+    if body.opcode in (t.OP_INSERT, t.OP_UPDATE, t.OP_DELETE, t.OP_GET_MORE) or (body.opcode == t.OP_QUERY and not body.is_command):
         whole = [body.namespace]
     elif command == "bulkWrite":
         batch = body.batch("nsInfo")
@@ -89,6 +91,17 @@ def awaits(body: Body, command: str) -> bool:
     if command in HELLO:
         return b"maxAwaitTimeMS" in body.starts or bool(body.flags & t.EXHAUST_ALLOWED and body.opcode == t.OP_MSG)
     return body.opcode == t.OP_QUERY and bool(body.flags & t.QUERY_AWAIT)
+
+
+def brings_data(body: Body, message: MessageBytes) -> bool:
+    """Whether a reply's main document is one of a collection, whose keys are data: in a legacy reply to a query that is no command."""
+    if body.opcode != t.OP_REPLY or body.flags & (t.REPLY_NOT_FOUND | t.REPLY_FAILURE):
+        return False
+    if body.returned != 1 or body.cursor:
+        return True
+    request = message.peer
+    asked = read_body(request.data, request.start, request.end) if request is not None else None
+    return asked is not None and asked.opcode in (t.OP_QUERY, t.OP_GET_MORE) and not asked.is_command
 
 
 def carries_secrets(message: MessageBytes, body: Body) -> bool:

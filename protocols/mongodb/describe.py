@@ -43,7 +43,7 @@ def _response(body: Body, message: MessageBytes) -> Summary:
     found = "" if message.paired else cursor_namespace(body)
     place = message.header.context
     summary = Summary("", found, found, "", None, None, "", partial(response_line, body, message), False, bool(place and place > 1))
-    fault = fault_of(body)
+    fault = fault_of(body, message)
     if fault is not None:
         summary.status, summary.code, summary.error, summary.error_text = t.error_status(fault.code), fault.code, fault.name, fault.text
         summary.soft = body.value("ok") != 1 and expected(fault, message)   # else a write failed, which no one counts on

@@ -12,7 +12,7 @@ from protocols.decoder import MessageBytes
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import Body, read_body
 from protocols.mongodb.bson import Element
-from protocols.mongodb.commands import command_of
+from protocols.mongodb.commands import brings_data, command_of
 
 __all__ = ["Fault", "expected", "fault_of", "succeeded"]
 
@@ -36,8 +36,13 @@ class Fault(NamedTuple):
         return f"{self.text} (+{self.failures - 1} more)".strip() if self.failures > 1 else self.text
 
 
-def fault_of(body: Body) -> Fault | None:
+def fault_of(body: Body, message: MessageBytes) -> Fault | None:
     """The first real error in a reply; None when all is well, or when no error was captured."""
+    found = _fault_of(body)
+    return None if found is not None and brings_data(body, message) else found
+
+
+def _fault_of(body: Body) -> Fault | None:
     starts, legacy = body.starts, body.opcode == t.OP_REPLY
     ok_at = starts.get(b"ok")
     if ok_at is not None and body.data[ok_at - 4:ok_at + 8] == OK and FAULTS.isdisjoint(starts) and not legacy:

@@ -9,7 +9,7 @@ from protocols.engine.fields import printable
 from protocols.mongodb import bson, masking
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import Batch, Body, read_body
-from protocols.mongodb.commands import COUNTED, HELLO, SASL, awaits, client, command_of, cursor_namespace, targets
+from protocols.mongodb.commands import COUNTED, HELLO, SASL, awaits, brings_data, client, command_of, cursor_namespace, targets
 from protocols.mongodb.errors import fault_of, succeeded
 
 __all__ = ["documents_in", "request_line", "response_line", "sasl"]
@@ -49,13 +49,14 @@ def response_line(body: Body, message: MessageBytes) -> str:
     asked = read_body(peer.data, peer.start, peer.end) if peer is not None else None
     command = command_of(asked) if asked is not None else ""
     words = [command, *(_where(asked, command) if asked is not None else [cursor_namespace(body)]), "←"]
-    fault = fault_of(body)
+    fault = fault_of(body, message)
     if fault is not None:
         return _line(body, [*words, fault.name, f"({fault.code})" if fault.code is not None else "", fault.detail])
     place = message.header.context
     chain = f"(reply {place} of exhaust{', more to come' if message.header.more else ''})" if place else ""
     known = succeeded(body, message)
-    return _line(body, [*words, "ok" if known else "", *_results(body, command), chain, "" if known else f"({body.trouble or 'outcome not captured'})"])
+    results = _results(body, command, brings_data(body, message))
+    return _line(body, [*words, "ok" if known else "", *results, chain, "" if known else f"({body.trouble or 'outcome not captured'})"])
 
 
 def _where(body: Body, command: str) -> list[str]:
@@ -97,11 +98,11 @@ def _arguments(body: Body, command: str) -> list[str]:
     if command == "getMore":
         cursor = body.number("getMore") if body.opcode == t.OP_MSG else body.cursor
         batch = body.number("batchSize")
-        return [f"cursor {cursor}", f"batch {batch}" if batch else ""]
+        return [f"cursor {cursor}" if cursor is not None else "", f"batch {batch}" if batch else ""]
     if command == "aggregate":
         return [_pipeline(body)]
     words = []
-    if command in COUNTED and body.opcode in (t.OP_MSG, t.OP_QUERY):
+    if command in COUNTED and body.is_command:
         name, what = COUNTED[command]
         written = body.batch(name)
         words.append(_number(written, what) if written is not None or not body.cut else "")
@@ -112,8 +113,8 @@ def _arguments(body: Body, command: str) -> list[str]:
         words.append(_number(body.sequences.get(""), "doc"))
     elif body.opcode == t.OP_KILL_CURSORS:
         words.append(counted(body.returned, "cursor") if body.returned is not None else "")
-    elif body.opcode in (t.OP_UPDATE, t.OP_DELETE) or (body.opcode == t.OP_QUERY and not body.namespace.endswith(".$cmd")):
-        words.append(_short(body))
+    elif not body.is_command:
+        return [_short(body)]
     elif command == "killCursors":
         words += [f"cursor {body.leaf(e)}" for e in list(body.below("cursors").values())[:3]]
     elif command in NAMED:
@@ -172,17 +173,21 @@ def _short(body: Body) -> str:
         if len(inside) > room:
             inside = inside[:room - 1] + "…"
             break
-    return "{" + inside + "}"
+    else:
+        if bson.ends_early(body.data, *body.main):
+            inside += ", …" if inside else "…"
+    return "{" + inside + "}" if body.main[1] else ""
 
 
 def _pipeline(body: Body) -> str:
     """The first two stages of an aggregation by name, and how many follow."""
     pipeline = body.array("pipeline")
     if pipeline is None:
-        return "[]"
+        return "" if body.cut else "[]"
     stages = [next(iter(stage), "?") for stage in islice(pipeline.items(), 2)]
-    more = pipeline.number()[0] - len(stages)
-    return "[" + ", ".join(stages) + (f", +{more}" if more > 0 else "") + "]"
+    count, whole = pipeline.number()
+    more = f"+{count - len(stages)}" if whole and count > len(stages) else "" if whole else "…"
+    return "[" + ", ".join([*stages, more] if more else stages) + "]"
 
 
 def _client(body: Body) -> str:
@@ -191,8 +196,10 @@ def _client(body: Body) -> str:
     return " ".join(w for w in (name, version, f'app "{application}"' if application else "") if w)
 
 
-def documents_in(body: Body) -> Batch | int | None:
-    """The documents that a reply brings, or how many it says that they are; None where it is none that brings documents."""
+def documents_in(body: Body, data: bool) -> Batch | int | None:
+    """The documents that a reply brings, or how many it says that they are; None where it is none that brings documents. `data` as `brings_data` says."""
+    if data:
+        return body.returned
     for name in ("firstBatch", "nextBatch") if b"cursor" in body.starts else ():
         if (found := body.array("cursor", name)) is not None:
             return found
@@ -201,17 +208,19 @@ def documents_in(body: Body) -> Batch | int | None:
     return None
 
 
-def _results(body: Body, command: str) -> list[str]:
-    """What a good reply brings."""
-    if command in HELLO or b"maxWireVersion" in body.starts:
+def _results(body: Body, command: str, data: bool) -> list[str]:
+    """What a good reply brings; `data`: documents of a collection, in which nothing is a result."""
+    if not data and (command in HELLO or b"maxWireVersion" in body.starts):
         return _server(body)
     if command in SASL:
         return [sasl(body)[1], "done" if body.value("done") else ""]
     words = []
-    documents = documents_in(body) if command != "bulkWrite" else None   # its cursor brings errors
+    documents = documents_in(body, data) if command != "bulkWrite" else None   # its cursor brings errors
     if documents is not None:
         cursor = body.cursor if body.opcode == t.OP_REPLY else body.value("cursor", "id")
         words += [_number(documents, "doc") if isinstance(documents, Batch) else counted(documents, "doc"), f"cursor {cursor}" if cursor else ""]
+    if data:
+        return words
     batches = ((body.array(key), what) for key, what in (("values", "value"), ("databases", "database"), ("cursorsKilled", "cursor")))
     words += [_number(batch, what) for batch, what in batches if batch is not None]
     numbers = ((key, body.number(key)) for key in ("n", "nModified", "nInserted", "nMatched", "nDeleted", "nUpserted"))
@@ -223,6 +232,7 @@ def _server(body: Body) -> list[str]:
     role = "primary" if body.value("isWritablePrimary") or body.value("ismaster") else "secondary" if body.value("secondary") else ""
     top = body.number("maxWireVersion")
     compression = [str(body.leaf(e)) for e in body.below("compression").values()]
-    return [role, body.text("setName"), f"wire {body.number('minWireVersion') or 0}-{top}" if top is not None else "",
+    least = body.number("minWireVersion") or ("…" if body.cut else 0)
+    return [role, body.text("setName"), f"wire {least}-{top}" if top is not None else "",
             f"(MongoDB {t.WIRE_VERSIONS[top]})" if top in t.WIRE_VERSIONS else "", f"compression {','.join(compression)}" if compression else "",
             *(_sasl_words(body) if b"speculativeAuthenticate" in body.starts else ())]

@@ -13,7 +13,7 @@ from protocols.engine.fields import Field, Spec, generated
 from protocols.mongodb import bson
 from protocols.mongodb import tables as t
 from protocols.mongodb.body import ALL, Batch, Body, read_body
-from protocols.mongodb.commands import COUNTED, awaits, client, command_of, cursor_namespace, namespaces
+from protocols.mongodb.commands import COUNTED, awaits, brings_data, client, command_of, cursor_namespace, namespaces
 from protocols.mongodb.errors import fault_of
 from protocols.mongodb.info import documents_in, sasl
 from protocols.mongodb.values import uuid_text
@@ -81,6 +81,24 @@ def _made(message: MessageBytes, body: Body) -> list[Field]:
 def _request(body: Body) -> Values:
     command = command_of(body)
     yield from _named(body, command)
+    if body.is_command:
+        yield from _arguments(body)
+    if command == "getMore":
+        yield CURSOR, body.number("getMore") if body.opcode == t.OP_MSG else body.cursor
+    if command == "killCursors":
+        cursors = body.find("cursors")
+        for e in bson.as_dict(body.data, cursors.start, cursors.end, ALL).values() if cursors is not None and cursors.kind == bson.ARRAY else ():
+            yield CURSOR, body.leaf(e)
+    if command in COUNTED and body.is_command:
+        yield DOCS, _number(body.batch(COUNTED[command][0]))
+    elif body.opcode == t.OP_INSERT:
+        yield DOCS, _number(body.sequences.get(""))
+    yield AWAITS, awaits(body, command) or None
+    yield NO_REPLY, body.more_to_come or body.opcode in t.UNANSWERED or None
+
+
+def _arguments(body: Body) -> Values:
+    """What any command may have beside its own arguments, and what a hello tells."""
     yield START, True if body.value("startTransaction") else None
     yield AUTOCOMMIT, body.value("autocommit")
     yield READ_CONCERN, body.value("readConcern", "level")
@@ -89,23 +107,11 @@ def _request(body: Body) -> Values:
     yield READ_PREFERENCE, body.value("$readPreference", "mode")
     yield MAX_TIME, body.number("maxTimeMS")
     yield CLUSTER_TIME, _timestamp(body.value("$clusterTime", "clusterTime"))
-    if command == "getMore":
-        yield CURSOR, body.number("getMore") if body.opcode == t.OP_MSG else body.cursor
-    if command == "killCursors":
-        cursors = body.find("cursors")
-        for e in bson.as_dict(body.data, cursors.start, cursors.end, ALL).values() if cursors is not None and cursors.kind == bson.ARRAY else ():
-            yield CURSOR, body.leaf(e)
-    if command in COUNTED and body.opcode in (t.OP_MSG, t.OP_QUERY):
-        yield DOCS, _number(body.batch(COUNTED[command][0]))
-    elif body.opcode == t.OP_INSERT:
-        yield DOCS, _number(body.sequences.get(""))
     driver, version, application = client(body)
     yield APP_NAME, application
     yield DRIVER, f"{driver} {version}".strip()
     yield from _sasl(body)
     yield from _compressors(body)
-    yield AWAITS, awaits(body, command) or None
-    yield NO_REPLY, body.more_to_come or body.opcode in t.UNANSWERED or None
 
 
 def _named(body: Body, command: str) -> Values:
@@ -115,9 +121,9 @@ def _named(body: Body, command: str) -> Values:
         yield DATABASE, database
         yield COLLECTION, collection
         yield NAMESPACE, f"{database}.{collection}" if database and collection else None
-    session = body.value("lsid", "id")
+    session = body.value("lsid", "id") if body.is_command else None
     yield LSID, uuid_text(session) if isinstance(session, bytes) and len(session) == 16 else None
-    yield TXN, body.number("txnNumber")
+    yield TXN, body.number("txnNumber") if body.is_command else None
 
 
 def _reply(body: Body, message: MessageBytes) -> Values:
@@ -127,9 +133,20 @@ def _reply(body: Body, message: MessageBytes) -> Values:
         yield from _named(asked, command_of(asked))
     else:
         yield NAMESPACE, cursor_namespace(body)
+    data = brings_data(body, message)
+    yield DOCS, _number(documents_in(body, data))
+    yield CURSOR, (body.cursor if body.opcode == t.OP_REPLY else body.value("cursor", "id")) or None
+    yield MORE, message.header.more or None
+    yield PLACE, message.header.context
+    if not data:
+        yield from _outcome(body, message)
+
+
+def _outcome(body: Body, message: MessageBytes) -> Values:
+    """What a command's reply tells."""
     ok = body.value("ok")
     yield OK, float(ok) if isinstance(ok, (int, float)) else None
-    fault = fault_of(body)
+    fault = fault_of(body, message)
     if fault is not None:
         yield ERROR_CODE, fault.code
         yield CODE_NAME, fault.name
@@ -140,8 +157,6 @@ def _reply(body: Body, message: MessageBytes) -> Values:
     yield CONCERN_CODE, body.value("writeConcernError", "code")
     yield N, body.number("n")
     yield MODIFIED, body.number("nModified")
-    yield DOCS, _number(documents_in(body))
-    yield CURSOR, (body.cursor if body.opcode == t.OP_REPLY else body.value("cursor", "id")) or None
     wire = body.number("maxWireVersion")
     yield WIRE_VERSION, wire
     yield SERVER, t.WIRE_VERSIONS.get(wire) if wire is not None else None
@@ -149,8 +164,6 @@ def _reply(body: Body, message: MessageBytes) -> Values:
     yield from _compressors(body)
     yield CLUSTER_TIME, _timestamp(body.value("$clusterTime", "clusterTime"))
     yield OPERATION_TIME, _timestamp(body.value("operationTime"))
-    yield MORE, message.header.more or None
-    yield PLACE, message.header.context
 
 
 def _number(batch: Batch | int | None) -> int | None:
