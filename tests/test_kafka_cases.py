@@ -201,3 +201,25 @@ def test_apis_and_versions_that_nobody_knows_are_messages(key: int, version: int
     assert KAFKA.accepts(data[:64], Side(True, True, data, b""))
     words = KAFKA.describe(message(data))
     assert str(version) in words.op and words.info
+
+
+# a topic named by its id
+
+def test_a_filter_by_a_topics_name_finds_what_names_it_by_its_id() -> None:
+    path = CASES / "kafka-topic-ids.pcap"
+    assert matches(path, 'kafka.topic_name == "orders"') == matches(path, 'pv.target contains "orders"') == [6, 7, 13, 14]
+
+
+@pytest.mark.parametrize("stream", [13, 20])
+def test_names_of_ids_are_those_of_the_targets(stream: int) -> None:
+    path = DATA / "kafka" / "kafka-confluent-4.1-produce.pcap.gz"
+    names = matches(path, f'tcp.stream == {stream} && kafka.topic_name == "orders"')
+    assert names == matches(path, f'tcp.stream == {stream} && pv.target contains "orders"')
+
+
+def test_a_name_is_told_once() -> None:
+    for one in trees("kafka-topic-ids"):
+        for field in walk(KAFKA.dissect(one)):
+            inside = [part.name for part in field.fields]
+            below = [part.name for child in field.fields if child.name == "kafka.topic_id" for part in child.fields]
+            assert (inside + below).count("kafka.topic_name") <= 1

@@ -6,12 +6,15 @@ frames, answers that name topic ids, acks at a place that must be searched) is l
 """
 from __future__ import annotations
 
+from functools import cache
 from struct import unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.kafka import schema
 from protocols.kafka.frames import TEACHERS, Api, operation
+from protocols.kafka.names import topics_by_id
 from protocols.kafka.recognise import FAR, MOST, Expected, is_headless, is_request
 from protocols.kinds import ONEWAY, REQUEST, RESPONSE
 from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
@@ -57,10 +60,6 @@ def requests(heads: MessageHeads) -> int:
     return heads.accepted(good, is_request)
 
 
-FETCH, BY_ID = 1, 13
-SHARING = (78, 79)
-"""ShareFetch and ShareAcknowledge."""
-
 
 def responses(heads: MessageHeads, expected: Expected) -> int:
     """How many of the first messages are responses to requests like those of the opening."""
@@ -102,11 +101,15 @@ def teaching(heads: MessageHeads, peer: Ints) -> Ints:
 
 
 def any_by_id(heads: MessageHeads) -> bool:
-    """Whether a request may name a topic whose records it carries or asks for by its id alone (KIP-516: Produce and Fetch from version 13 on, all of
-    the share groups')."""
-    key, version = heads.number(4, ">i2"), heads.number(6, ">i2")
-    by_id = ((key <= FETCH) & (version >= BY_ID)) | np.isin(key, SHARING)
-    return bool((heads.client & by_id).any())
+    """Whether a request, or its response, may name a topic by its id alone (KIP-516)."""
+    apis = np.unique(heads.number(4, ">u4", heads.client & (heads.have >= 8)))
+    return any(_by_id(*unpack(">hh", api.to_bytes(4, "big"))) for api in apis.tolist())
+
+
+@cache
+def _by_id(key: int, version: int) -> bool:
+    layouts = (schema.request(key), schema.response(key))
+    return any(one is not None and one.knows(version) and topics_by_id(one, version) for one in layouts)
 
 
 def _acks(heads: MessageHeads, rows: Ints, version: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

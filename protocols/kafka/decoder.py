@@ -26,6 +26,8 @@ REQUEST = struct.Struct(">hhi")
 CUT = struct.Struct(">hh")
 CORRELATION = struct.Struct(">i")
 PRODUCE, SASL_HANDSHAKE = 0, 17
+SEARCHED = 64
+"""Of as many topic ids at most each is searched for in a stream."""
 ASKED, ANSWERED = Kind.REQUEST, Kind.RESPONSE
 
 
@@ -101,11 +103,12 @@ class FastKafka(Fast):
         return columns.teaching(heads, peer)
 
     def not_verbatim_if(self, heads: MessageHeads | None, facts: Callable[[], Topics]) -> Sequence[bytes]:
-        """What the names of internal topics begin with and, where requests may name topics by their ids alone, the ids of such topics. Records of
-        these topics have fields of their own, and their batches may be compressed."""
+        """What the names of internal topics begin with, since records of these topics have fields of their own and their batches may be compressed;
+        and, where messages may name topics by their ids alone, all ids, since their names stand in no byte. Of many ids: any message."""
         if heads is not None and not columns.any_by_id(heads):
             return (INTERNAL.encode(),)
-        return (INTERNAL.encode(), *facts().internal)
+        known = facts().wire
+        return (INTERNAL.encode(), *known) if len(known) <= SEARCHED else (b"",)
 
 
 class Kafka(Decoder):

@@ -45,22 +45,23 @@ class _Compiler:
         readers: list[Reader] = []
         run: list[Part] = []
         tags: dict[int, tuple[Spec, Reader]] = {}
+        told = names.told_by_id(parts, self.version, holders)
 
         def close_run() -> None:
             if run:
-                readers.append(run_reader(tuple(run), holders, [names.spec_of(one, holders) for one in run]))
+                readers.append(run_reader(tuple(run), holders, [names.spec_of(one, holders) for one in run], told))
                 run.clear()
 
         for part in parts:
             if not part.present(self.version):
                 continue
             if part.tag >= 0:
-                tags[part.tag] = (names.spec_of(part, holders), self.part(part, holders))
+                tags[part.tag] = (names.spec_of(part, holders), self.part(part, holders, told))
             elif part.type in FIXED and not (self.watched and part.name == "TopicId"):
                 run.append(part)
             else:
                 close_run()
-                readers.append(self.part(part, holders))
+                readers.append(self.part(part, holders, told))
         close_run()
         if self.flexible:
             readers.append(tags_reader(tags))
@@ -74,8 +75,8 @@ class _Compiler:
             return at
         return read_parts
 
-    def part(self, part: Part, holders: tuple[str, ...]) -> Reader:
-        """The reader of one part: one field."""
+    def part(self, part: Part, holders: tuple[str, ...], told: frozenset[str]) -> Reader:
+        """The reader of one part: one field. `told` are those under which the topic's name is told."""
         spec, compact, nullable = names.spec_of(part, holders), self.flexible and part.compact, part.may_be_null(self.version)
         if part.type == "{":
             made = struct_reader(spec, self.body(part.parts, (*holders, part.name)), None)
@@ -85,7 +86,7 @@ class _Compiler:
         if part.type == "r":
             return records_reader(spec, compact)
         if part.type in FIXED:
-            made = run_reader((part,), holders, (spec,))
+            made = run_reader((part,), holders, (spec,), told)
             return _topic_watch(made, True) if self.watched and part.name == "TopicId" else made
         made = blob_reader(part, spec, compact, nullable, spec.name if part.type == "y" else "")
         return _topic_watch(made, False) if self.watched and part.entity == "T" else made

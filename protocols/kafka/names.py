@@ -6,14 +6,15 @@ snake case, elements of an array in the singular (`kafka.requested_metrics` hold
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from protocols.engine.fields import Spec
 from protocols.kafka.errors import NAMES as ERROR_NAMES
-from protocols.kafka.schema import Part, api_names
+from protocols.kafka.schema import Message, Part, api_names
 from protocols.kafka.values import ENUMS, SHOWS, show_milliseconds, show_time
 
-__all__ = ["is_time", "item_spec", "label_of", "singular", "spec_of"]
+__all__ = ["TOPIC_NAMES", "is_time", "item_spec", "label_of", "singular", "spec_of", "told_by_id", "topics_by_id"]
 
 TYPES = {"z": "bool", "b": "int8", "h": "int16", "H": "uint16", "i": "int32", "I": "uint32", "q": "int64", "d": "double", "s": "string", "u": "string",
          "y": "bytes", "r": "none", "[": "none", "{": "none"}
@@ -122,6 +123,10 @@ LABELS = {"topic_name": "Topic", "partition_id": "Partition", "consumer_group": 
 API_KEYS = {"kafka.api_key", "kafka.api_versions.api_key"}
 RECORDS = Spec("kafka.records", "Records", _length=[Spec("kafka.records_len", "Records length", "int64")])
 
+TOPIC_NAMES = {"kafka.topic_id": Spec("kafka.topic_name", "Topic", "string", about="Generated where a topic is named by its id alone and its name is known"),
+               "kafka.forgotten_topic_id": Spec("kafka.forgotten_topic_name", "Forgotten topic name", "string")}
+"""The field with the name of a topic by the field with its id."""
+
 TIME = re.compile(r"Timestamp(Ms)?$|LogAppendTimeMs$|TransactionStartTimeMs$|timestamp$")
 WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -129,6 +134,33 @@ WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 def is_time(part: Part, holders: tuple[str, ...]) -> bool:
     """Whether an int64 holds milliseconds since 1970."""
     return part.type == "q" and TIME.search(part.name) is not None and holders[0] != "ListOffsets"
+
+
+def told_by_id(parts: Sequence[Part], version: int, holders: tuple[str, ...]) -> frozenset[str]:
+    """Of a struct's parts the ids of topics without a name before them: below these stands the topic's name, where the capture tells it."""
+    found, named = [], False
+    for part in parts:
+        if part.present(version):
+            named |= part.type == "s" and part.entity == "T"
+            if part.type == "u" and not named and spec_of(part, holders).name in TOPIC_NAMES:
+                found.append(part.name)
+    return frozenset(found)
+
+
+@cache
+def topics_by_id(message: Message, version: int) -> Mapping[int, Spec]:
+    """The generated fields that a layout can have, by the `id` of the part of the topic's id."""
+    found: dict[int, Spec] = {}
+
+    def visit(parts: Sequence[Part], holders: tuple[str, ...]) -> None:
+        told = told_by_id(parts, version, holders)
+        for part in parts:
+            if part.present(version):
+                if part.name in told:
+                    found[id(part)] = TOPIC_NAMES[spec_of(part, holders).name]
+                visit((part.element or part).parts, (*holders, part.name))
+    visit(message.parts, (message.name,))
+    return found
 
 
 def singular(name: str) -> str:

@@ -80,9 +80,9 @@ def _keep(source: Source, at: int, end: int, out: list[Field]) -> None:
 
 
 @cache
-def _run_maker(sizes: tuple[int, ...], converted: tuple[int, ...], named: tuple[int, ...]) -> Callable[..., Reader]:
+def _run_maker(sizes: tuple[int, ...], converted: tuple[int, ...], named: tuple[int, ...], told: tuple[int, ...]) -> Callable[..., Reader]:
     """A function that makes readers of numbers of these sizes, side by side; those at `converted` go through a function, which of those at `named` is
-    given the source, too."""
+    given the source, too; under those at `told` stands what their function of that name gives."""
     values = ", ".join(f"v{i}" for i in range(len(sizes)))
     specs = ", ".join(f"s{i}" for i in range(len(sizes)))
     made, offset = [], 0
@@ -93,10 +93,11 @@ def _run_maker(sizes: tuple[int, ...], converted: tuple[int, ...], named: tuple[
     for i, size in enumerate(sizes):
         place = f"at + {offset}" if offset else "at"
         made.append(f"        f{i} = Bare(); f{i}.spec = s{i}; f{i}.value = {value(i)}\n"
-                    f"        f{i}.start = {place}; f{i}.length = {size}; f{i}.view = view\n")
+                    f"        f{i}.start = {place}; f{i}.length = {size}; f{i}.view = view\n"
+                    + (f"        f{i} = told(f{i})\n" if i in told else ""))
         offset += size
     more = "".join(f", c{i}" for i in converted)
-    text = (f"def make(unpack, short, {specs}{more}):\n"
+    text = (f"def make(unpack, short, told, {specs}{more}):\n"
             f"    def read_run(source, at, end, out):\n"
             f"        if end - at < {offset}:\n"
             f"            short(source, at, end, out)\n"
@@ -133,10 +134,17 @@ def converter(part: Part, holders: tuple[str, ...]) -> Callable[[Any], Any] | No
     return _milliseconds if names.is_time(part, holders) else None
 
 
-def run_reader(parts: Sequence[Part], holders: tuple[str, ...], specs: Sequence[Spec]) -> Reader:
-    """The reader of fixed-size parts in order."""
-    whole = struct.Struct(">" + "".join(FIXED[part.type][0] for part in parts))
-    sizes = tuple(FIXED[part.type][1] for part in parts)
+def _told(identity: Field) -> Field:
+    """A topic's id with the topic's name below it, as a generated field, where the capture tells it."""
+    if isinstance(identity.value, TopicId):
+        name = f.generated(names.TOPIC_NAMES[identity.spec.name], identity.value.topic, at=identity.start, view=identity.view)
+        return Field(identity.spec, identity.value, identity.start, identity.length, identity.view, [name])
+    return identity
+
+
+def run_reader(parts: Sequence[Part], holders: tuple[str, ...], specs: Sequence[Spec], told: frozenset[str] = frozenset()) -> Reader:
+    """The reader of fixed-size parts in order; `told` are the ids of topics below which the topic's name stands."""
+    whole, sizes = struct.Struct(">" + "".join(FIXED[part.type][0] for part in parts)), tuple(FIXED[part.type][1] for part in parts)
     named = tuple(i for i, part in enumerate(parts) if part.type == "u")
     changed: dict[int, Callable[..., Any]] = {i: made for i, part in enumerate(parts) if (made := converter(part, holders))}
     changed.update((i, _named_id) for i in named)
@@ -151,9 +159,10 @@ def run_reader(parts: Sequence[Part], holders: tuple[str, ...], specs: Sequence[
             if i in changed:
                 value = changed[i](value, source) if i in named else changed[i](value)
             out.append(Field(spec, value, at, size, source.view))
+            out[-1] = _told(out[-1]) if part.name in told else out[-1]
             at += size
-
-    return _run_maker(sizes, tuple(sorted(changed)), named)(whole.unpack_from, short, *specs, *(changed[i] for i in sorted(changed)))
+    below = tuple(i for i, part in enumerate(parts) if part.name in told)
+    return _run_maker(sizes, tuple(sorted(changed)), named, below)(whole.unpack_from, short, _told, *specs, *(changed[i] for i in sorted(changed)))
 
 
 def _length(size: int) -> Callable[[Source, int, int, list[Field]], tuple[int, int]]:

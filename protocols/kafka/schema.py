@@ -49,7 +49,7 @@ class Part:
         return self.nullable is not None and within(version, self.nullable)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Message:
     """One line of the table. `kind` is q, r, h, d or k; `key` -1 where a line has none; `compiled` holds readers by version."""
 

@@ -21,7 +21,7 @@ from protocols.kafka.frames import API_VERSIONS, LONG_POLLS, TOKEN, UNSUPPORTED_
 from protocols.kafka.schema import Part
 from protocols.kafka.skim_text import Skimmer
 from protocols.kafka.skimmers import Held, IdsNeeded, Writer
-from protocols.kafka.topics import Topics
+from protocols.kafka.topics import Ids, Topics
 from protocols.message_heads import MessageHeads
 
 __all__ = ["readers", "skim"]
@@ -29,7 +29,7 @@ __all__ = ["readers", "skim"]
 PRODUCE, ENVELOPE = 0, 58
 REQUEST, RESPONSE = 12, 8
 """Bytes of a frame up to and with the correlation id."""
-NO_IDS = Topics().internal
+NO_IDS = Topics().ids()
 
 def _named(specs: Iterable[Spec]) -> frozenset[str]:
     """The names of fields and of the lengths before them."""
@@ -79,7 +79,7 @@ def _in_embedded() -> dict[str, frozenset[str]]:
     return {name: inside | {name, name + "_len"} for name, inside in opened.items()}
 
 
-def _compile(api: Api, request: bool, asked: Sequence[str] | frozenset[str], internal: frozenset[bytes] | None) -> Skimmer | None:
+def _compile(api: Api, request: bool, asked: Sequence[str] | frozenset[str], ids: Ids | None) -> Skimmer | None:
     """The skimmer of the requests or responses of an API and version; `_nothing` when none of the names occurs there, None when they need the tree."""
     message, wanted = schema.request(api.key) if request else schema.response(api.key), frozenset(asked)
     if message is None or not message.knows(api.version) or api.key == ENVELOPE:
@@ -87,7 +87,7 @@ def _compile(api: Api, request: bool, asked: Sequence[str] | frozenset[str], int
     if request and ((frames.NO_RESPONSE.name in wanted and api.key == PRODUCE) or (frames.LONG_POLL.name in wanted and api.key in LONG_POLLS)):
         return None
     embedded = frozenset(name for name, inside in _in_embedded().items() if inside & wanted)
-    writer = Writer(message, api.version, asked, Held(bool(_in_records() & wanted), bool(_in_internal() & wanted), embedded), internal)
+    writer = Writer(message, api.version, asked, Held(bool(_in_records() & wanted), bool(_in_internal() & wanted), embedded), ids)
     inside = any(part.present(api.version) and writer.visited(part, (message.name,)) for part in message.parts)
     if not inside and not wanted & (REQUESTED if request else ANSWERED):
         return _nothing
@@ -155,14 +155,14 @@ def _skimmer(api: Api, request: bool, wanted: tuple[str, ...] | frozenset[str], 
     made = _made(api, request, wanted, None)
     if isinstance(made, IdsNeeded):
         known = topics()
-        made = _made(api, request, wanted, known.internal if known is not None else NO_IDS)
+        made = _made(api, request, wanted, known.ids() if known is not None else NO_IDS)
     return None if isinstance(made, IdsNeeded) else made
 
 
 @lru_cache(maxsize=1024)
-def _made(api: Api, request: bool, wanted: tuple[str, ...] | frozenset[str], internal: frozenset[bytes] | None) -> Skimmer | IdsNeeded | None:
+def _made(api: Api, request: bool, wanted: tuple[str, ...] | frozenset[str], ids: Ids | None) -> Skimmer | IdsNeeded | None:
     try:
-        return None if UNPLANNED & frozenset(wanted) else _compile(api, request, wanted, internal)
+        return None if UNPLANNED & frozenset(wanted) else _compile(api, request, wanted, ids)
     except IdsNeeded as needed:
         return needed
 

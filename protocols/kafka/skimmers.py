@@ -13,6 +13,7 @@ from protocols.kafka import names
 from protocols.kafka.reader import FIXED, converter
 from protocols.kafka.schema import Message, Part
 from protocols.kafka.skim_text import Text
+from protocols.kafka.topics import Ids
 
 __all__ = ["Held", "Writer"]
 
@@ -32,19 +33,20 @@ class Held:
 
 
 class IdsNeeded(Exception):
-    """The skimmer depends on which topic ids are those of Kafka's own topics."""
+    """The skimmer depends on the capture's topic ids."""
 
 
 class Writer(Text):
-    """Writes one skimmer. `internal` are the ids of Kafka's own topics in the capture at hand; None: raise IdsNeeded where they are needed.
+    """Writes one skimmer. `ids` are the topic ids of the capture at hand; None: raise IdsNeeded where they are needed.
     Its variable `hold` tells that the topic at hand has records of its own layouts, in which a wanted field may be."""
 
-    def __init__(self, message: Message, version: int, wanted: Sequence[str] | frozenset[str], held: Held, internal: frozenset[bytes] | None) -> None:
-        super().__init__(wanted, {"internal_ids": internal, "OWN_TOPICS": OWN_TOPICS})
-        self.internal = internal
+    def __init__(self, message: Message, version: int, wanted: Sequence[str] | frozenset[str], held: Held, ids: Ids | None) -> None:
+        super().__init__(wanted, {"internal_ids": ids and ids.internal, "topic_names": dict(ids.names) if ids else None, "OWN_TOPICS": OWN_TOPICS})
+        self.ids = ids
         self.version = version
         self.flexible = message.is_flexible(version)
         self.held = held
+        self.told = names.topics_by_id(message, version)
         self.watched = held.internal and _has_records(message.parts, version)
         if self.watched:
             self.guards = ("hold",)
@@ -54,7 +56,7 @@ class Writer(Text):
     def visited(self, part: Part, holders: tuple[str, ...]) -> bool:
         """Whether something is to be read or looked at in a part."""
         spec, inner = names.spec_of(part, holders), (*holders, part.name)
-        if self.named(spec):
+        if self.named(spec) or self.telling(part):
             return True
         if part.type == "[":
             element, item = part.element, names.item_spec(part, holders)
@@ -65,6 +67,11 @@ class Writer(Text):
             return any(one.present(self.version) and self.visited(one, inner) for one in part.parts)
         return ((part.type == "y" and spec.name in self.held.embedded) or (part.type == "r" and self.held.records)
                 or (self.watched and (part.name == "TopicId" or part.entity == "T")))
+
+    def telling(self, part: Part) -> Spec | None:
+        """The field with the name of a topic that stands below its id, where it is wanted."""
+        spec = self.told.get(id(part))
+        return spec if spec is not None and spec.name in self.wanted else None
 
     def named(self, spec: Spec) -> bool:
         """Whether a field, or the length before it, is wanted."""
@@ -129,18 +136,20 @@ class Writer(Text):
     def fixed(self, part: Part, holders: tuple[str, ...], spec: Spec) -> None:
         code, size = FIXED[part.type]
         place = f"at + {self.ahead}"
-        watched = self.watched and part.name == "TopicId"
-        if spec.name not in self.wanted and not watched:
+        watched, tells = self.watched and part.name == "TopicId", self.telling(part)
+        if spec.name not in self.wanted and not watched and not tells:
             self.ahead += size
             return
         value = self.number(code, size)
+        if (watched or tells) and self.ids is None:
+            raise IdsNeeded
         if watched:
-            if self.internal is None:
-                raise IdsNeeded
             self.after.append(f"hold = {value} in internal_ids")
         if spec.name in self.wanted:
             change = converter(part, holders)
             self.after.append(self.make(spec, f"{self.constant(change)}({value})" if change else value, place, str(size)))
+        if tells:
+            self.after.append(f"if {value} in topic_names: {self.make(tells, f'topic_names[{value}]', place, '0')}")
 
     def length(self, kind: str, compact: bool, least: int = 0) -> tuple[str, str, str]:
         """Reads a length or count and moves behind it: the variables of the number (-1: null) and of where it stands, and the bytes that it takes."""

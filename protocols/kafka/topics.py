@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import NamedTuple
 
-__all__ = ["INTERNAL", "KNOWN_IDS", "NO_ID", "TOPIC_IDS_KEPT", "TopicId", "Topics", "topic_id", "topic_of"]
+__all__ = ["INTERNAL", "KNOWN_IDS", "NO_ID", "TOPIC_IDS_KEPT", "Ids", "TopicId", "Topics", "topic_id", "topic_of"]
 
 TOPIC_IDS_KEPT = 100_000
 KNOWN_IDS = {"AAAAAAAAAAAAAAAAAAAAAQ": "__cluster_metadata"}
@@ -41,6 +42,13 @@ def topic_of(identity: str) -> str:
     return identity.topic if isinstance(identity, TopicId) else ""
 
 
+class Ids(NamedTuple):
+    """What readers that are made for a capture have to know of its ids, as on the wire: those of Kafka's own topics, and all with their names."""
+
+    internal: frozenset[bytes]
+    names: frozenset[tuple[bytes, str]]
+
+
 class Topics:
     """Names by id. Of more than TOPIC_IDS_KEPT ids, those that came first are known."""
 
@@ -48,11 +56,23 @@ class Topics:
         self.names = dict(KNOWN_IDS)
         self.internal = frozenset((bytes(15) + b"\1",))
         """The ids, as on the wire, of topics whose names start with INTERNAL."""
+        self.wire = {bytes(15) + b"\1": KNOWN_IDS["AAAAAAAAAAAAAAAAAAAAAQ"]}
+        """Names by id as on the wire."""
+        self._ids: Ids | None = None
 
     def learn(self, identity: str, name: str) -> None:
         """Take in what an answer says of an id."""
         if not name or identity == NO_ID or identity in KNOWN_IDS or (len(self.names) >= TOPIC_IDS_KEPT and identity not in self.names):
             return
         self.names[identity] = name
+        wire = base64.urlsafe_b64decode(identity + "==")
+        self.wire[wire] = name
+        self._ids = None
         if name.startswith(INTERNAL):
-            self.internal |= {base64.urlsafe_b64decode(identity + "==")}
+            self.internal |= {wire}
+
+    def ids(self) -> Ids:
+        """What was taken in so far."""
+        if self._ids is None:
+            self._ids = Ids(self.internal, frozenset(self.wire.items()))
+        return self._ids

@@ -19,7 +19,7 @@ from protocols.kafka.reader import FIXED
 from protocols.kafka.schema import Part
 from protocols.kafka.skim_text import CALLED, Skimmer
 from protocols.kafka.skimmers import Held, Writer
-from protocols.kafka.topics import NO_ID, topic_id
+from protocols.kafka.topics import NO_ID, Ids, topic_id
 
 __all__ = ["ERRORS", "ERROR_TEXTS", "MOST_NAMES", "OTHERS", "PARTITION", "PARTITIONS", "Flat", "Place", "answer_reader", "best", "by_topic", "names_others",
            "outcome_reader", "places", "request_reader", "targets"]
@@ -31,6 +31,7 @@ TOPIC, TOPIC_ID, PARTITION = "kafka.topic_name", "kafka.topic_id", "kafka.partit
 ADD = {TOPIC: "add(VALUE)", TOPIC_ID: "add((VALUE,))", PARTITION: "add(VALUE)"}
 PARTITIONS = frozenset(("kafka.partitions", "kafka.partition_indexes"))
 """Arrays of numbers that are numbers of partitions."""
+NO_IDS = Ids(frozenset(), frozenset())
 REQUEST, RESPONSE = 12, 8
 """Bytes of a frame up to and with the correlation id."""
 OTHERS = ("kafka.consumer_group", "kafka.coordinator_key", "kafka.transactional_id", "kafka.config_resource_name", "kafka.acl_resource_name", "kafka.user")
@@ -59,7 +60,7 @@ class _Writer(Writer):
     """Writes one reader: its `take` says what becomes of a value, by the name of its field."""
 
     def __init__(self, message: schema.Message, version: int, kept: dict[str, str], full: str = "") -> None:
-        super().__init__(message, version, tuple(kept), Held(False, False, frozenset()), frozenset())
+        super().__init__(message, version, tuple(kept), Held(False, False, frozenset()), NO_IDS)
         self.message = message
         self.kept = kept
         self.full = full
