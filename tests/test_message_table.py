@@ -79,9 +79,9 @@ def test_words_are_made_once_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> No
     made: list[int] = []
     original = wording.described
 
-    def spy(conversation: Conversation, one: wording.MessageRow) -> wording.Summary:
+    def spy(conversation: Conversation, one: wording.MessageRow, message: object) -> wording.Summary:
         made.append(one.row)
-        return original(conversation, one)
+        return original(conversation, one, message)     # type: ignore[arg-type]
     monkeypatch.setattr(wording, "described", spy)
     capture.messages.words(layer).read(rows[::2])
     capture.messages.words(layer).read(rows)

@@ -21,7 +21,7 @@ from captures.least_used import LeastUsed
 from captures.messages.carried import carried_pairs
 from captures.messages.facts import Facts
 from captures.messages.framing import cut
-from captures.messages.given import header_columns, header_reader
+from captures.messages.given import HeaderReader, header_columns, header_reader
 from captures.messages.merging import first_bytes, merged
 from captures.messages.messages import Hole, MessageRow, Messages
 from captures.messages.pairing import Acknowledged, Keys, pair
@@ -79,6 +79,7 @@ class Conversation:
         self._session: object = None
         self._summaries: LeastUsed[int, Summary] = LeastUsed(KEPT_SUMMARIES)
         self._framing_state: object = None
+        self._read_header: HeaderReader | None = None
         self.handed_on: list[int | None] = [None, None]
         self._opening = gather(pair)
         self.client_side = pair.first
@@ -102,6 +103,7 @@ class Conversation:
         """Cut both directions, read the headers in order of completion, and pair."""
         openings = [one.read(one.runs()[0][0], OPENING) if one.runs() else b"" for one in self.directions]
         state = self._framing_state = decoder.framing_state()
+        self._read_header = header_reader(decoder)
         self._sides = [Side(side == self.client_side, self.directions[side].from_start, openings[side], openings[1 - side],
                             transport=self.pair.transport, state=state, hint=self.pair.hint) for side in (0, 1)]
         # what the server's lengths depend on is in what the client sent
@@ -156,7 +158,8 @@ class Conversation:
         sides = self._sides
         first_sides = [replace(side, first=True) for side in sides]
         first_at = [direction.runs()[0][0] if direction.runs() else 0 for direction in self.directions]
-        read, most, headers = header_reader(decoder), decoder.header_bytes, self._headers
+        read, most, headers = self._read_header, decoder.header_bytes, self._headers
+        assert read is not None
         session = self._session = decoder.session()
         for row, side, start, have in rows:
             seen = have if have < most else most
@@ -188,8 +191,16 @@ class Conversation:
         if found is None:
             assert self.decoder is not None
             data = self.directions[pdu.side].read(pdu.start, min(pdu.have, self.decoder.header_bytes))
+            found = self.header_in(pdu, data, 0)
+        return found
+
+    def header_in(self, pdu: MessageRow, data: bytes, start: int) -> Header:
+        """A message's header; the message stands at `start` of `data`."""
+        found = self._headers.get(pdu.row)
+        if found is None:
+            assert self._read_header is not None and self.decoder is not None
             try:
-                found = header_reader(self.decoder)(data, 0, len(data), self._sides[pdu.side], self._session)
+                found = self._read_header(data, start, start + min(pdu.have, self.decoder.header_bytes), self._sides[pdu.side], self._session)
             except MISTAKES as fault:
                 self.faults[pdu.row] = failed(fault)
                 found = self._headers[pdu.row] = Header(pdu.kind)
@@ -373,6 +384,6 @@ class Conversation:
             self._generation = generation
         words = self._summaries.get(pdu.row)
         if words is None:
-            words = described(self, pdu)
+            words = described(self, pdu, self.message)
             self._summaries.put(pdu.row, words)
         return words

@@ -7,6 +7,7 @@ MISTAKES, and show the mistake in place of the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -20,7 +21,7 @@ from protocols.engine.mistakes import MISTAKES, written_at
 from protocols.kinds import KINDS
 from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 
-__all__ = ["carried", "described", "dissected", "field_column", "field_readers", "header_columns", "header_reader", "matched", "skimmed"]
+__all__ = ["HeaderReader", "carried", "described", "dissected", "field_column", "field_readers", "header_columns", "header_reader", "matched", "skimmed"]
 
 CARRIED_MOST = 1 << 20
 """Pieces that one message may carry: who gives more has no end."""
@@ -30,7 +31,12 @@ HeaderReader = Callable[[bytes, int, int, Side, Any], Header]
 
 def _own(decoder: Decoder) -> bool:
     """Whether a decoder is one of the project's."""
-    return type(decoder).__module__.startswith("protocols.")
+    return _of_project(type(decoder).__module__)
+
+
+@cache
+def _of_project(module: str) -> bool:
+    return module.startswith("protocols.")
 
 
 def _wrong(what: str, given: object, wanted: str, method: Callable[..., Any]) -> TypeError:

@@ -54,6 +54,10 @@ class MessageRow:
             self._header = self._messages.header(self)
         return self._header
 
+    @header.setter
+    def header(self, header: Header) -> None:
+        self._header = header
+
     @property
     def peer(self) -> MessageRow | None:
         """The message that it is paired with."""

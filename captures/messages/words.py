@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from captures.messages.given import described as given
+from captures.messages.many import Readable, many
 from captures.messages.messages import MessageRow, Messages
 from captures.messages.unanswered import Unanswered
 from protocols.decoder import Decoder, Kind, MessageBytes, Status, Summary
@@ -39,30 +40,28 @@ JOINED: dict[str, From] = {
 TEXTS = ("op", "targets", "endpoint", "id", "status", "error", "error_text", "client_id")
 
 
-class Described(Protocol):
+class Described(Readable, Protocol):
     """What of a conversation its words are made from."""
 
     decoder: Decoder | None
-    messages: Messages | None
     faults: dict[int, str]
 
     @property
     def unanswered(self) -> Unanswered: ...
 
-    def message(self, pdu: MessageRow) -> MessageBytes: ...
 
-
-def described(conversation: Described, one: MessageRow) -> Summary:
-    """What the decoder says of a message by itself. Its mistakes become the text; what only the conversation knows of the outcome is filled in."""
+def described(conversation: Described, one: MessageRow, message: Callable[[MessageRow], MessageBytes]) -> Summary:
+    """What the decoder says of a message by itself; `message` gives its bytes. A mistake of the decoder's becomes the text; what only the conversation knows
+    of the outcome is filled in."""
     fault = conversation.faults.get(one.row)
     if fault is None and conversation.decoder is not None:
         try:
-            words = given(conversation.decoder, conversation.message(one))
+            words = given(conversation.decoder, message(one))
         except MISTAKES as mistake:
             fault = failed(mistake)
         else:
             if words.status in (None, Status.OK):
-                alone = one.peer is None
+                alone = not one.paired
                 if not one.complete and (alone or one.kind is Kind.RESPONSE):
                     words.status = Status.TRUNCATED
                 elif alone and one.kind in (Kind.REQUEST, Kind.RESPONSE) and one.header.key is not None:
@@ -104,12 +103,14 @@ class Texts:
 
     def __init__(self) -> None:
         self.distinct: list[Any] = [None]
-        self._number: dict[Any, int] = {"": 0, (): 0, None: 0}
+        self.known: dict[Any, int] = {"": 0, (): 0, None: 0}
+        """The number of each."""
 
     def number(self, value: Any) -> int:
-        found = self._number.get(value)
+        """The number of a value, a new one where it is not known."""
+        found = self.known.get(value)
         if found is None:
-            found = self._number[value] = len(self.distinct)
+            found = self.known[value] = len(self.distinct)
             self.distinct.append(value)
         return found
 
@@ -140,19 +141,17 @@ class WordColumns:
         peers = messages.peer[rows]
         rows = np.concatenate((rows, peers[peers >= 0]))
         rows = np.unique(rows[~self._said[rows]])
-        numbers, number = self._numbers, self.texts.number
-        columns = [(numbers[name], name) for name in TEXTS if name != "status"]
-        for row in rows.tolist():
-            words = described(self.conversation, messages[row])
-            for column, name in columns:
-                value = getattr(words, name)
-                if value:
-                    column[row] = number(value)
-            if words.status is not None:
-                numbers["status"][row] = number(str(words.status))
-            if words.code is not None:
-                self._code[row] = words.code
-            self._soft[row], self._long_poll[row] = words.soft, words.long_poll
+        known, number = self.texts.known, self.texts.number
+        found: list[tuple[int, ...]] = []
+        for one, message in many(self.conversation, rows.tolist()):
+            words = described(self.conversation, one, lambda _, message=message: message)    # type: ignore[misc]
+            code, status = words.code, words.status
+            said = (words.op, words.targets, words.endpoint, words.id, None if status is None else str(status), words.error, words.error_text, words.client_id)
+            found.append((*[number(value) if (place := known.get(value)) is None else place for value in said],
+                          NO_CODE if code is None else code, words.soft, words.long_poll))
+        columns: list[NDArray[Any]] = [*self._numbers.values(), self._code, self._soft, self._long_poll]
+        for column, values in zip(columns, zip(*found, strict=True), strict=bool(found)):
+            column[rows] = values
         self._said[rows] = True
 
     def texts_of(self, name: str, rows: Ints) -> NDArray[np.int32]:
