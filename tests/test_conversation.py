@@ -153,17 +153,6 @@ def test_the_order_in_the_file_of_the_two_directions_changes_no_pair(decoder: ty
     assert [pdu.peer for pdu in wanted[1]] == wanted[0]
 
 
-def test_a_response_takes_no_request_that_it_cannot_acknowledge() -> None:
-    """The first answer is to a request that was not captured; by its place in the file it would take the first request."""
-    talk = Talk()
-    talk.say(0, toy(Q, 5), lost=True)
-    talk.segments.append(Segment(0, talk.next[0], toy(Q, 5), ack=talk.next[1]))
-    talk.say(1, toy(A, 5))
-    talk.next[0] += len(toy(Q, 5))
-    talk.say(1, toy(A, 5))
-    assert peers(talk.read(Ordered())) == [2, None, 0]
-
-
 def test_a_response_that_came_before_a_request_of_its_key_is_not_its_answer() -> None:
     talk = Talk(handshake=False)
     talk.say(1, toy(A, 1))

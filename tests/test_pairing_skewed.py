@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from stand_in import ACK, Ordered, Segment, StandIn, toy
 
 from captures.file.opening import open_source
 from captures.index.index import Index
@@ -78,3 +79,13 @@ def test_the_order_of_the_directions_changes_no_pair(decoder: type[Decoder], nam
     ordered = [one for _, one in sorted(enumerate(rest), key=lambda each: ORDERS[order](each[0], from_server(each[1][1])))]
     (tmp_path / "apart.pcap").write_bytes(head + b"".join(a + b for a, b in openings + ordered))
     assert pairs(tmp_path / "apart.pcap", decoder) == wanted
+
+
+def test_a_response_takes_no_request_that_it_cannot_acknowledge() -> None:
+    """The first answer is to a request that was not captured; by its place in the file it would take the first request."""
+    asked, answer = toy(1, 5), toy(2, 5)
+    lost = 1001 + len(asked)
+    segments = [Segment(0, 1000, flags=2), Segment(1, 5000, flags=2 | ACK, ack=1001), Segment(0, lost, asked, ack=5001), Segment(1, 5001, answer, ack=lost),
+                Segment(1, 5001 + len(answer), answer, ack=lost + len(asked))]
+    one = Conversation(tcp_pair(StandIn(segments), 0), [Ordered()])  # type: ignore[arg-type]
+    assert [pdu.peer.row if pdu.peer is not None else None for pdu in one.pdus] == [2, None, 0]

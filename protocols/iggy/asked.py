@@ -57,10 +57,12 @@ class Words(Cursor):
 class Asked:
     """What a request says, as far as its bytes go: the resource's parts, who consumes, and details for the line. `missing` are the bytes that were cut off."""
 
-    __slots__ = ("details", "domain", "missing", "partition", "path")
+    __slots__ = ("details", "domain", "missing", "partition", "path", "whole")
 
     def __init__(self, missing: int = 0) -> None:
         self.missing = missing
+        self.whole = True
+        """Whether all parts of what the request works on are there: a stream is not what a request to one of its topics works on."""
         self.path: list[str] = []
         self.domain = ""
         self.partition = ""
@@ -69,7 +71,7 @@ class Asked:
     @property
     def endpoint(self) -> str:
         """The consumer or group that asks; where nobody is named, the stream and topic."""
-        return self.domain or "/".join(self.path[:2])
+        return self.domain or ("/".join(self.path[:2]) if self.whole else "")
 
     @property
     def place(self) -> str:
@@ -78,15 +80,23 @@ class Asked:
 
     @property
     def target(self) -> str:
-        return "/".join([*self.path, *([self.partition] if self.partition else [])])
+        return "/".join([*self.path, *([self.partition] if self.partition else [])]) if self.whole else ""
+
+
+_NAMED_LATER = frozenset({c.SEND, c.FLUSH, c.LOGIN_REGISTER, c.CREATE_STREAM, c.CREATE_TOPIC, c.CREATE_GROUP, c.UPDATE_STREAM, c.ROUTE, c.DELETE_SEGMENTS,
+                          c.CLIENT})
+"""Commands of which what they work on is named behind the parts of `Command.lead`, too."""
 
 
 def read_request(code: int, generation: int, cursor: Words, missing: int = 0) -> Asked:
     """What a request of `generation` says, of which `missing` bytes were cut off; raises nothing."""
     asked = Asked(missing)
+    asked.whole = False
     try:
         _lead(c.BY_CODE[code].lead if code in c.BY_CODE else "", generation, cursor, asked)
+        asked.whole = code not in _NAMED_LATER
         _details(code, generation, cursor, asked)
+        asked.whole = True
     except ValueError:
         asked.details.append("…")
     return asked

@@ -43,7 +43,7 @@ def request_like(head: bytes) -> bool:
     """Whether a classic request can start with `head`: a known command, or an unknown one with a small number. A length below 4 is refused by servers, and
     the next request follows it."""
     if len(head) < 8:
-        return len(head) < 4 or int.from_bytes(head[:4], "little") <= MOST - 4
+        return len(head) < 4 or 4 <= int.from_bytes(head[:4], "little") <= MOST - 4
     length, code = _HEAD(head)
     if not 4 <= length <= MOST - 4:
         return False
@@ -55,11 +55,14 @@ def request_like(head: bytes) -> bool:
 
 
 def reply_like(head: bytes) -> bool:
-    """Whether a classic reply can start with `head`: status 0 with any length, or an error, named here or not, with hardly more than itself."""
+    """Whether a classic reply can start with `head`: status 0 with any length, an error with hardly more than itself; one without a name here with nothing
+    or a text."""
     if len(head) < 8:
         return len(head) < 4 or int.from_bytes(head[:4], "little") < STATUSES
     status, length = _HEAD(head)
-    return length <= MOST - 8 if not status else length <= ERROR_TEXT and status < STATUSES
+    if not status or status in NAMES:
+        return length <= (ERROR_TEXT if status else MOST - 8)
+    return status < STATUSES and length <= ERROR_TEXT and (not length or (bytes(head[8:12]).isascii() and all(byte > 31 for byte in head[8:12])))
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ from protocols.message_heads import FieldColumn, HeaderColumns, MessageHeads
 from protocols.zookeeper import tables as t
 from protocols.zookeeper.handshake import PLAIN, variant
 from protocols.zookeeper.layouts import REQUESTS
-from protocols.zookeeper.recognise import CODES, COMMON_XIDS, MOST, reply_like, request_like
+from protocols.zookeeper.recognise import COMMON_XIDS, MOST, reply_like, request_like
 
 __all__ = ["TOLD", "headers", "known", "replies", "requests"]
 
@@ -32,7 +32,7 @@ def requests(heads: MessageHeads) -> int:
 def replies(heads: MessageHeads) -> int:
     """How many of the first frames can be a server's."""
     length, xid, zxid, code = heads.number(0, ">i4"), heads.number(4, ">i4"), heads.number(8, ">i8"), heads.number(16, ">i4")
-    good = (length >= REPLY_HEADER) & (length <= MOST - 4) & (xid > -16) & (zxid >= -1) & (code > -CODES) & (code < CODES)
+    good = (length >= REPLY_HEADER) & (length <= MOST - 4) & (xid > -16) & (zxid >= -1) & (code > -200) & (code <= 0)
     return heads.accepted(good, reply_like)
 
 

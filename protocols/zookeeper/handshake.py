@@ -73,15 +73,15 @@ def cut_request(head: bytes) -> bool:
     if not 12 <= len(head) < 33:
         return False
     length, version = _HEAD(head)
-    return length in (28, 29, 44, 45) and version in (0, COMPRESSED, WIDE, TRACED) and not (len(head) >= 20 and version == 0 and head[16] & 0x80)
+    return length in (28, 29, 44, 45) and 0 <= version < VERSIONS and not (len(head) >= 20 and version == 0 and head[16] & 0x80)
 
 
 def cut_response(head: bytes) -> bool:
-    """Whether `head`, of which less is there than a ConnectResponse has, can start one."""
+    """Whether `head`, of which less is there than a ConnectResponse or a refusal has, can start one."""
     if not 12 <= len(head) < 24:
         return False
     length, version = _HEAD(head)
-    return length in (36, 37) and version in (0, COMPRESSED, WIDE, TRACED) and not head[8] & 0x80
+    return (length in (36, 37) and 0 <= version < VERSIONS and not head[8] & 0x80) or (len(head) < 20 and head[:8] == b"\0\0\0\x10\0\0\0\0")
 
 
 def refusal(head: bytes) -> bool:

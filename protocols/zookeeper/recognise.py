@@ -25,6 +25,7 @@ COMMON_XIDS = 1 << 24
 COMMON_CODES, CODES = 1024, 1 << 15
 """Numbers below these may be an operation (the larger ones where a path or nothing follows) or an error, whether or not they have a name here."""
 SLASH = 0x2F
+REPLY_LEAST = 16
 
 _HEAD: Callable[..., tuple[int, int, int]] = struct.Struct(">iii").unpack_from
 _REPLY: Callable[..., tuple[int, int, int, int]] = struct.Struct(">iiqi").unpack_from
@@ -40,7 +41,7 @@ def request_like(head: bytes) -> bool:
     """Whether a client's frame can start with `head`: a known operation with any body, or an unknown one; with an xid that few sessions
     reach the body must fit as well. Xid -1 is refused: only servers send it, and a MultiHeader inside a transaction looks so when it is taken for a message."""
     if len(head) < 12:
-        return _tail(head)
+        return _tail(head, 0)
     length, xid, code = _HEAD(head)
     if length < 8:
         return 0 <= length == len(head) - 4
@@ -68,9 +69,12 @@ def _path_at(head: bytes, length: int) -> bool:
 def reply_like(head: bytes) -> bool:
     """Whether a server's frame can start with `head`."""
     if len(head) < 20:
-        return _tail(head)
+        return _tail(head, REPLY_LEAST)
     length, xid, zxid, code = _REPLY(head)
-    return (16 <= length <= MOST - 4 and xid > -16 and zxid >= -1 and -CODES < code < CODES) or connect_response(head)
+    if not REPLY_LEAST <= length <= MOST - 4 or xid <= -16 or zxid < -1 or not -CODES < code < CODES:
+        return connect_response(head)
+    # errors that have no name here carry nothing: with a body they are the middle of something
+    return length == REPLY_LEAST or -200 < code <= 0 or connect_response(head)
 
 
 def block_like(head: bytes) -> bool:
@@ -81,9 +85,9 @@ def block_like(head: bytes) -> bool:
     return 9 <= packed <= MOST and 0 < unpacked <= MOST
 
 
-def _tail(head: bytes) -> bool:
-    """Whether the last few bytes of a direction may be a frame that is cut off, or too short for a header."""
-    return len(head) < 4 or (0 <= _I32(head)[0] <= MOST - 4 and (len(head) < 8 or _I32(head, 4)[0] > -16))
+def _tail(head: bytes, least: int) -> bool:
+    """Whether the last few bytes of a direction may be a frame that is cut off, or too short for a header; servers send none shorter than `least`."""
+    return len(head) < 4 or (least <= _I32(head)[0] <= MOST - 4 and (len(head) < 8 or _I32(head, 4)[0] > -16))
 
 
 def request_at(data: bytes, at: int) -> int:

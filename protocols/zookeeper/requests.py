@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from protocols.decoder import MessageBytes
 from protocols.zookeeper import tables as t
-from protocols.zookeeper.jute import Jute
+from protocols.zookeeper.jute import STAT_SIZE, Jute
 
 __all__ = ["CREATES", "LISTS", "SHOWN", "TRANSACTIONS", "arguments", "code_of", "named", "targets"]
 
@@ -25,6 +25,11 @@ PATH_FIRST = frozenset({*CREATES, *_WATCHING, *_VERSIONED, t.SET_DATA, t.GET_ACL
 _WATCHES = {t.SET_WATCHES: ("data", "exist", "child"), t.SET_WATCHES2: ("data", "exist", "child", "persistent", "recursive")}
 
 _I32: Callable[..., tuple[int]] = struct.Struct(">i").unpack_from
+_STEP: Callable[..., tuple[int, int]] = struct.Struct(">i5xi").unpack_from  # the operation's code, and the length of its path
+_FIXED = {**dict.fromkeys(CREATES, 4), t.CREATE_TTL: 12, **dict.fromkeys(_WATCHING, 1), t.FILTERED_LIST: 2, t.LIST_WITH_DATA: 4, t.SET_DATA: 4, t.SET_ACL: 4,
+          **dict.fromkeys(_VERSIONED, 4), t.CHECK_STAT: 4 + STAT_SIZE, t.CHECK_WATCHES: 4, t.REMOVE_WATCHES: 4, t.ADD_WATCH: 4, t.REMOVE_RECURSIVE: 4,
+          t.LIST_RECURSIVE: 4}
+"""How many bytes of fixed size the arguments of an operation have, behind its path, data and ACLs."""
 
 
 def code_of(message: MessageBytes | None) -> int | None:
@@ -100,19 +105,41 @@ def arguments(code: int, message: MessageBytes) -> tuple[str, int | None]:
 
 
 def _steps(c: Jute, found: Callable[[int, str], object]) -> bool:
-    """Hand each operation of a transaction, code and path, to `found`; False where one is not known, so that what follows it cannot be read."""
-    while c.at < c.end:
-        code = c.i32()
-        done = c.bool()
-        c.skip(4)
-        if done:
-            return True
-        known = code in PATH_FIRST
-        found(code, c.text() if known else "")
-        if not known:
-            return False
-        _arguments(code, c, False)
+    """Hand each operation of a transaction, code and path, to `found`; False where one is not known, so that what follows it cannot be read. Raises
+    ValueError where bytes are missing."""
+    data, at, end = c.data, c.at, c.end
+    try:
+        while at < end:
+            if at + 9 <= end and data[at + 4]:
+                return True
+            code, size = _STEP(data, at)
+            if code not in PATH_FIRST:
+                found(code, "")
+                return False
+            path = at + 13
+            at = path + max(0, size)
+            if size < -1 or at > end:
+                raise ValueError("a path that is cut off")
+            found(code, str(data[path:at], "utf-8", "replace"))
+            at = _behind(code, data, at)
+            if at > end:
+                raise ValueError("arguments that are cut off")
+    except struct.error as fault:
+        raise ValueError("a step that is cut off") from fault
     return True
+
+
+def _behind(code: int, data: bytes, at: int) -> int:
+    """Where the arguments of an operation that starts with a path end, which begin at `at`. Raises struct.error where bytes are missing."""
+    if code in CREATES or code == t.SET_DATA:
+        at += 4 + max(0, _I32(data, at)[0])
+    if code in CREATES or code == t.SET_ACL:
+        count = _I32(data, at)[0]
+        at += 4
+        for _ in range(count):
+            at += 8 + max(0, _I32(data, at + 4)[0])
+            at += 4 + max(0, _I32(data, at)[0])
+    return at + _FIXED.get(code, 0)
 
 
 def _arguments(code: int, c: Jute, path: bool) -> str:
