@@ -53,7 +53,7 @@ class StandIn:
             made["flags"][i] = one.flags
             made["sd"][i] = one.side
         made["off"][1:] = np.cumsum(made["cap"])[:-1]
-        self.columns = SimpleNamespace(count=count, **made)
+        self.columns = SimpleNamespace(count=count, time=lambda packet: int(made["ts"][packet]), **made)
         self.buffer = b"".join(bytes(FRAME_HEAD) + one.data[:one.captured] for one in self.segments)
         self.datagrams = {i: one.datagram for i, one in enumerate(self.segments) if one.datagram is not None}
 

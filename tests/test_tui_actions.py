@@ -21,6 +21,7 @@ from tui.main.navigation import Going
 from tui.main.packet_list import PacketList
 from tui.main.pane import Rows
 from tui.main.panes import Panes
+from tui.main.sorting import Sorting
 
 PANES = (actions.PACKETS, actions.TREE, actions.BYTES)
 
@@ -61,7 +62,7 @@ def test_every_action_has_help_a_key_and_an_id_of_its_own() -> None:
 def test_every_action_is_carried_out_by_something_in_its_context(action: actions.Action) -> None:
     from tui.app.app import ProtoviewApp
     own = {
-        actions.PACKETS: (PacketList, Panes, MainScreen), actions.TREE: (FieldTree, Panes, MainScreen), actions.BYTES: (HexView, Panes, MainScreen),
+        actions.PACKETS: (PacketList, Panes, MainScreen, Sorting), actions.TREE: (FieldTree, Panes, MainScreen), actions.BYTES: (HexView, Panes, MainScreen),
         actions.MAIN: (Panes, MainScreen, Going, FilterKeys, Finding), actions.FOLLOW: (FollowPane, FollowScreen), actions.HELP: (HelpPane, HelpScreen),
         actions.DECODE: (Rows, DecodeScreen), actions.EVERYWHERE: (ProtoviewApp,),
     }[action.context]

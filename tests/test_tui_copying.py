@@ -74,7 +74,7 @@ def test_value_label_and_name_are_copied() -> None:
 
 def test_a_subtree_is_copied_as_text_and_as_json() -> None:
     assert copied("t", PARENT) == "Partition\n    Path: /a\n    Error: NOT_ENOUGH_REPLICAS (19)"
-    made = json.loads(copied("j", PARENT) or "")
+    made = json.loads(copied("J", PARENT) or "")
     assert made["name"] == "kafka.partition" and made["length"] == 7
     assert [(one["name"], one["value"], one["start"], one["length"]) for one in made["fields"]] == [("zookeeper.path", "/a", 3, 2), ("kafka.error", 19, 1, 2)]
 
@@ -82,7 +82,7 @@ def test_a_subtree_is_copied_as_text_and_as_json() -> None:
 def test_a_copied_node_is_the_node_of_the_json_output() -> None:
     capture = Capture(demo())
     capture.read_index()
-    form = next(form for form in FORMS if form.letter == "j")
+    form = next(form for form in FORMS if form.letter == "J")
     for index in (3, 5, 20):
         packet = capture.packet(index)
         exported = json.loads(packet_json(packet, {}))["layers"]
@@ -97,11 +97,39 @@ def test_a_copied_node_is_the_node_of_the_json_output() -> None:
 
 
 def test_copied_json_is_readable_whatever_its_texts_hold() -> None:
-    text = copied("j", Field(PATH, '\\", {[]}: \x9b\n', 3, 2)) or ""
+    text = copied("J", Field(PATH, '\\", {[]}: \x9b\n', 3, 2)) or ""
     assert json.loads(text)["value"] == '\\", {[]}: \x9b\n'
     assert [line.strip().partition(":")[0] for line in text.splitlines()] == [
         "{", '"name"', '"label"', '"value"', '"text"', '"view"', '"start"', '"length"', '"fields"', "}"]
     assert "\x9b" not in text
+
+
+def test_a_message_is_copied_as_the_json_that_a_person_would_write() -> None:
+    """A Metadata request of 11 bytes of names: what it says, without places, lengths and generated fields."""
+    def spec(name: str, kind: str = "none") -> Spec:
+        return Spec(name, name.rpartition(".")[2], kind)
+    names = [Field(spec("kafka.topic"), None, 10 + 9 * i, 9, 0, [
+        Field(spec("kafka.topic_name", "string"), name, 11 + 9 * i, 8, 0, [Field(spec("kafka.topic_name_len", "int64"), 8, 10 + 9 * i, 1)])],
+        text=name) for i, name in enumerate(("orders", "\x9bpaid"))]
+    topics = Field(spec("kafka.topics"), None, 9, 19, 0, [Field(spec("kafka.topics_len", "int64"), 2, 9, 1), *names])
+    message = Field(spec("kafka", "protocol"), None, 0, 30, 0, [
+        Field(spec("pv"), None, 0, 0, text="[Message: x]"), Field(spec("kafka.len", "int32"), 26, 0, 4), Field(spec("kafka.api_key", "int16"), 3, 4, 2),
+        Field(spec("kafka.client_id", "string"), None, 8, 0, 0, [Field(spec("kafka.client_id_len", "int64"), -1, 6, 2)]), topics,
+        Field(spec("kafka.raw", "bytes"), b"\x00\xff", 28, 2)])
+    form = next(form for form in FORMS if form.letter == "j")
+    text = form.make(Target(packet(), names[0], message)) or ""
+    assert json.loads(text) == {"api_key": 3, "client_id": None, "topics": [{"name": "orders"}, {"name": "\x9bpaid"}], "raw": "00ff"}
+    assert "\x9b" not in text
+    assert copied("v", names[0]) == "orders"
+    assert json.loads(copied("v", topics) or "") == [{"name": "orders"}, {"name": "\x9bpaid"}]
+    assert len(json.loads(copied("v", topics) or "")) == 2
+
+
+def test_a_document_has_its_extended_json_as_value() -> None:
+    spec = Spec("mongo.msg.sections.section.body", "Body")
+    body = Field(spec, None, 0, 9, 0, [Field(ERROR, 1, 5, 2)], text='Body: {"insert": "c", "n": {"$numberLong": "1"}}')
+    assert copied("v", body) == '{"insert": "c", "n": {"$numberLong": "1"}}'
+    assert json.loads(copied("j", body) or "") == {"insert": "c", "n": {"$numberLong": "1"}}
 
 
 def test_a_tree_too_large_to_copy_is_cut_and_is_still_json() -> None:
@@ -116,7 +144,7 @@ def test_without_a_field_the_bytes_are_the_frame() -> None:
 
 
 def test_forms_have_letters_of_their_own() -> None:
-    assert len({form.letter for form in FORMS}) == len(FORMS) == 12
+    assert len({form.letter for form in FORMS}) == len(FORMS) == 13
 
 
 @pytest.fixture
@@ -163,6 +191,20 @@ def test_a_desktop_that_does_not_read_back_is_not_believed(tools: Path, monkeypa
 
 
 def test_the_report_claims_no_more_than_was_done() -> None:
-    assert clipboard.report("value", "ü", []) == "Copied value: 2 bytes by OSC 52"
-    assert clipboard.report("value", "x", ["tmux"]).endswith("by OSC 52, tmux")
+    said = clipboard.report("value", "ü", [])
+    assert "Copied" not in said and "Sent value" in said and "2 bytes by OSC 52" in said
+    said = clipboard.report("value", "x", ["tmux"])
+    assert said.startswith("Copied value: 1 byte by tmux")
     assert "nothing was copied" in clipboard.refusal("bytes", "x" * 80_000)
+
+
+@pytest.mark.parametrize("text", ["", "x", "orders ü", "y" * 500, "z" * 20_000])
+def test_gnu_screen_gets_the_sequence_in_wrapped_pieces_that_add_up_to_it(text: str) -> None:
+    """What screen hands on, each piece without its wrapping, is the sequence that a terminal takes."""
+    whole = clipboard.osc_52(text, {"TERM": "xterm"})
+    assert whole == "\x1b]52;c;" + base64.b64encode(text.encode()).decode() + "\x07"
+    for term in ("screen", "screen-256color", "screen.xterm-256color"):
+        wrapped = clipboard.osc_52(text, {"TERM": term, "STY": "1234.pts-0.host"})
+        pieces = wrapped.removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
+        assert "".join(pieces) == whole and all(len(piece) <= 240 for piece in pieces)
+    assert clipboard.osc_52(text, {"TERM": "screen-256color", "TMUX": "/tmp/tmux"}) == whole

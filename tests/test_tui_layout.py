@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from protocols.engine.fields import printable
+from tui.main.columns import choose_columns
 from tui.main.formats import TIME_FORMATS, duration, fit, fit_middle, size
 from tui.main.layout import Choice, Shape, SizeClass, arrange, size_class
-from tui.main.packet_list import choose_columns
 
 
 @pytest.mark.parametrize(("width", "height", "kind"), [
@@ -45,13 +45,21 @@ def test_the_layouts_come_round() -> None:
     assert choice.shape(SizeClass.STACKED) is Shape.STACKED
 
 
-@pytest.mark.parametrize(("screen", "names"), [
-    (180, ["No.", "Time", "RRT", "Source", "Destination", "Protocol", "Length"]), (120, ["No.", "Time", "RRT", "Source", "Destination", "Protocol"]),
-    (80, ["No.", "Time", "RRT", "Protocol"]), (60, ["No.", "RRT"]), (45, ["No."])])
-def test_columns_are_dropped_by_priority(screen: int, names: list[str]) -> None:
-    columns = choose_columns(screen, 5, 9, 21, 9)
+@pytest.mark.parametrize(("room", "names"), [
+    (177, ["No.", "Time", "RRT", "Source", "Destination", "Protocol", "Length"]), (117, ["No.", "Time", "RRT", "Source", "Destination", "Protocol"]),
+    (97, ["No.", "Time", "RRT", "Source", "Destination", "Protocol"]), (79, ["No.", "Time", "RRT", "Source", "Destination"]),
+    (59, ["No.", "Time", "RRT"]), (45, ["No."]), (39, ["No."])])
+def test_columns_are_dropped_by_priority(room: int, names: list[str]) -> None:
+    columns = choose_columns(room, 5, 9, 21, 9)
     assert [name for name, _ in columns.widths] == names
-    assert columns.fixed < screen - 10
+
+
+@given(st.integers(36, 300), st.integers(5, 8), st.sampled_from([9, 17, 26]), st.integers(9, 45), st.integers(3, 14))
+def test_info_always_has_room_and_from_79_cells_on_addresses_too(room: int, number: int, time: int, address: int, protocol: int) -> None:
+    columns = choose_columns(room, number, time, address, protocol)
+    assert room - 2 - columns.fixed >= (17 if room >= 59 else 12)
+    if room >= 79 and time == 9 and number == 5:
+        assert {"Source", "Destination"} <= {name for name, _ in columns.widths}
 
 
 @given(st.text(max_size=60).map(printable), st.integers(0, 40))

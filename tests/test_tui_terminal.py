@@ -85,7 +85,7 @@ def test_a_copy_reaches_the_terminal_by_osc_52(terminal: Terminal) -> None:
     terminal.press(b"yl")
     found = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", bytes(terminal.sent))
     assert found is not None and base64.b64decode(found[1]) == b"Length: 50"
-    assert "Copied label and value: 10 bytes by OSC 52" in terminal.text()
+    assert "Sent label and value to the terminal's clipboard: 10 bytes by OSC 52" in terminal.text()
 
 
 def test_the_terminal_tells_the_size_not_the_environment() -> None:
@@ -152,3 +152,16 @@ def test_the_first_rows_come_before_the_application() -> None:
         terminal.press(b"q")
         assert terminal.exit_status() == 0
         assert b"\x1b[?1049l" in terminal.sent[len(early):]
+
+
+def test_a_copy_in_gnu_screen_goes_out_wrapped() -> None:
+    """Bytes that a terminal gets through screen: device control strings of at most 768 bytes, in their order."""
+    with Terminal(PROGRAM, 120, 40, {"TERM": "screen-256color", "STY": "1.pts-0.host", "COLORTERM": "truecolor"}) as terminal:
+        terminal.wait_for("● indexed ")
+        assert b"38;2;" not in terminal.sent        # screen takes the numbers of 24-bit colours for attributes
+        terminal.press(b"8Gyh")
+        pieces = re.findall(rb"\x1bP((?:(?!\x1b\\).)+)\x1b\\", bytes(terminal.sent), re.DOTALL)
+        found = re.fullmatch(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", b"".join(pieces))
+        assert found is not None and max(map(len, pieces)) <= 768 and len(pieces) > 1
+        assert base64.b64decode(found[1]).startswith(b"0000")
+        assert "Copied" not in terminal.text()

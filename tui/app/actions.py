@@ -62,6 +62,11 @@ ACTIONS: tuple[Action, ...] = (
         ("left", "h  left", "scroll the Info column left"),
         ("open", "enter  space", "to the packet's dissection"),
     ),
+    *_actions(
+        PACKETS, "Sort",
+        ("sort", "o *", "sort: on No., ot Time, or RRT, os Source, od Dest., op Prot., ol, oi", "sort"),
+        ("sort-reverse", "O", "the other way round"),
+    ),
     *_moves(TREE, "field"),
     *_actions(
         TREE, "Move",
@@ -79,6 +84,12 @@ ACTIONS: tuple[Action, ...] = (
         ("close-all", "z C", "close with all below"),
         ("unfold", "z R", "open everything"),
         ("fold", "z M", "close everything", "fold"),
+    ),
+    *_actions(
+        TREE, "View",
+        ("wrap", "w", "break long lines, and cut them again", "wrap"),
+        ("scroll-right", "z l  shift+right", "scroll sideways: right"),
+        ("scroll-left", "z h  shift+left", "scroll sideways: left"),
     ),
     *_actions(
         BYTES, "Move",

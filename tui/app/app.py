@@ -22,8 +22,11 @@ from tui.app import actions
 from tui.app.help_screen import HelpScreen
 from tui.app.key_screen import KeyScreen
 from tui.app.keys import Press
+from tui.app.palette import PALETTES
 from tui.app.worker import Worker
 from tui.main.main_screen import MainScreen
+from tui.terminal.clipboard import osc_52
+from tui.terminal.colours import depth, guessed, told
 from tui.terminal.driver import DeltaDriver, driver_class
 
 if TYPE_CHECKING:
@@ -48,11 +51,16 @@ class ProtoviewApp(App[int], inherit_bindings=False):
     """
 
     def __init__(self, capture: Capture, *, start: int = 0) -> None:
-        monochrome = bool(os.environ.get("NO_COLOR"))
+        if os.environ.get("NO_COLOR") == "":
+            del os.environ["NO_COLOR"]      # no-color.org: it counts when it is not empty; Textual looks whether it is there
+        monochrome = "NO_COLOR" in os.environ
+        self._depth = "standard" if monochrome else depth()
         super().__init__(driver_class=driver_class(), watch_css=False, ansi_color=True if monochrome else None)
-        if not os.environ.get("TEXTUAL_THEME"):
-            truecolor = os.environ.get("COLORTERM", "") in ("truecolor", "24bit")
-            self.theme = "textual-dark" if truecolor and not monochrome else "ansi-dark"
+        for (kind, look), palette in PALETTES.items():
+            self.register_theme(palette.theme(f"protoview-{kind}-{look}"))
+        self._own_theme = not os.environ.get("TEXTUAL_THEME")
+        if self._own_theme:
+            self.theme = f"protoview-{self._depth}-{guessed()}"
         self.set_class(monochrome, "-monochrome")
         self.capture = capture
         self.worker = Worker(self._post, "dissector")
@@ -62,6 +70,21 @@ class ProtoviewApp(App[int], inherit_bindings=False):
         self._ticker: Timer | None = None
         self._indexer = threading.Thread(target=self._index, name="index", daemon=True)
         self._index_fault = ""
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The program's own colours under a theme that is not its own."""
+        return PALETTES["truecolor", "dark" if self.current_theme.dark else "light"].variables()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Have the terminal take a text, also from within GNU screen."""
+        if self._driver is not None:
+            self._driver.write(osc_52(text))
+
+    def background_told(self, answer: str) -> None:
+        """The terminal answered what its background is; to be called from any thread."""
+        look = told(answer)
+        if look is not None and self._own_theme:
+            self._post(partial(setattr, self, "theme", f"protoview-{self._depth}-{look}"))
 
     def _index(self) -> None:
         try:

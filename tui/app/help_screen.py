@@ -26,7 +26,7 @@ class HelpPane(Rows):
 
     context = actions.HELP
     DEFAULT_CSS = """
-    HelpPane { width: 100%; height: 100%; & > .help--heading { text-style: bold; color: $text-accent; } }
+    HelpPane { width: 100%; height: 100%; & > .help--heading { text-style: bold; color: $pv-accent; } }
     """
     COMPONENT_CLASSES = {"help--heading"}
 

@@ -78,7 +78,7 @@ class PromptLine(TextLine):
     """What is typed behind the sign; every key is shown to `keyed` first, which tells whether it took it."""
 
     DEFAULT_CSS = """
-    PromptLine, PromptLine:focus { height: 1; border: none; padding: 0; width: 1fr; background: $background; color: $foreground; }
+    PromptLine, PromptLine:focus { height: 1; border: none; padding: 0; width: 1fr; background: $pv-ground; color: $pv-text; }
     """
 
     def __init__(self, keyed: Callable[[events.Key], bool]) -> None:
@@ -100,7 +100,7 @@ class PromptLine(TextLine):
 class Words(Widget):
     """A text as wide as it is."""
 
-    DEFAULT_CSS = "Words { height: 1; background: $background; color: $foreground; }"
+    DEFAULT_CSS = "Words { height: 1; background: $pv-ground; color: $pv-text; }"
 
     def put(self, text: str, most: int) -> None:
         self._text = fit(text, min(most, cell_len(text)))
@@ -118,7 +118,7 @@ class Words(Widget):
 class Prompt(Horizontal):
     """The sign, the line, and what Tab offers."""
 
-    DEFAULT_CSS = "Prompt { height: 1; width: 100%; padding: 0 1; display: none; background: $background; }"
+    DEFAULT_CSS = "Prompt { height: 1; width: 100%; padding: 0 1; display: none; background: $pv-ground; }"
 
     class Answered(Message):
         """The user pressed Enter; `text` is what stands behind the sign."""

@@ -18,6 +18,14 @@ from tui.app.actions import Action
 from tui.app.keys import shown
 from tui.main.formats import fit
 
+FIRST = ("filter", "error-next", "peer", "follow", "copy", "help", "quit")
+"""Names of the actions whose keys are shown first, whatever else there is room for."""
+
+
+def _use(action: Action) -> int:
+    name = action.id.partition(".")[2]
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
 
 class Bar(Widget):
     """One line: `left`, and `right` at the other end as long as there is room."""
@@ -25,13 +33,13 @@ class Bar(Widget):
     COMPONENT_CLASSES = {"bar--error", "bar--warning", "bar--good", "bar--key"}
     DEFAULT_CSS = """
     Bar {
-        height: 1; background: $background; color: $foreground;
-        & > .bar--error { color: $text-error; text-style: bold; }
-        & > .bar--warning { color: $text-warning; text-style: bold; }
-        & > .bar--good { color: $text-success; }
-        & > .bar--key { text-style: bold; color: $text-accent; }
+        height: 1; background: $pv-ground; color: $pv-text;
+        & > .bar--error { color: $pv-error; text-style: bold; }
+        & > .bar--warning { color: $pv-warning; text-style: bold; }
+        & > .bar--good { color: $pv-good; }
+        & > .bar--key { text-style: bold; color: $pv-accent; }
     }
-    Bar#title { background: $panel; }
+    Bar#title { background: $pv-panel-ground; }
     """
 
     def __init__(self, *, id: str) -> None:
@@ -71,7 +79,8 @@ class Hints(Bar):
         self._actions: tuple[Action, ...] = ()
 
     def offer(self, actions: Sequence[Action]) -> None:
-        actions = tuple(action for action in actions if action.hint)
+        """Show what is used most first, then what the focused pane can do."""
+        actions = tuple(sorted((action for action in actions if action.hint), key=_use))
         if actions != self._actions:
             self._actions = actions
             self.refresh()
@@ -80,7 +89,7 @@ class Hints(Bar):
         """Each hint's column, action, key and word."""
         room = self.size.width - cell_len(self.right) - 2
         x, found = 1, []
-        for action in sorted(self._actions, key=lambda action: action.method in ("do_quit", "do_help"), reverse=True):
+        for action in self._actions:
             key = shown(action.keys[0].removesuffix(" *"))
             length = cell_len(key) + 1 + len(action.hint) + 2
             if x + length > room:

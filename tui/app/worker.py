@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from captures.file.errors import CaptureError
 
 Result = TypeVar("Result")
-KINDS = ("packet", "go", "follow", "check", "filter", "sample", "search", "rows", "save")
+KINDS = ("packet", "go", "follow", "check", "filter", "sample", "search", "rows", "sort", "save")
 SLICE = 0.02
 """Seconds that a search runs before others get their turn."""
 

@@ -6,6 +6,7 @@ the decoders are imported when they are needed, never for `--help`.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,13 +110,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _screens(file: Path, options: argparse.Namespace) -> int:
     from tui.command import headless
-    from tui.terminal import first_rows, keyboard
+    from tui.terminal import colours, first_rows, keyboard
     capture = headless.open_capture(file, options)
     keyboard.take()
     keyboard.quiet()
     keyboard.on_end(_undraw)
     try:
         first_rows.draw(file)
+        os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", colours.depth())      # Textual reads it when it is imported
         from tui.app import app
         return app.run(capture, mouse=not options.no_mouse)
     except BaseException:

@@ -50,8 +50,8 @@ class FilterLine(TextLine):
     """The text being edited. Keys that mean something to the filter bar are handed to `keyed`, which tells whether it took them."""
 
     DEFAULT_CSS = """
-    FilterLine, FilterLine:focus { height: 1; border: none; padding: 0; width: 1fr; background: $background; color: $foreground; }
-    FilterLine:focus { background: $boost; }
+    FilterLine, FilterLine:focus { height: 1; border: none; padding: 0; width: 1fr; background: $pv-ground; color: $pv-text; }
+    FilterLine:focus { background: $pv-edit-ground; }
     """
 
     class Opened(Message):
@@ -103,7 +103,7 @@ class FilterBar(Horizontal):
     """Label, text, and the state at the right end."""
 
     DEFAULT_CSS = """
-    FilterBar { height: 1; width: 100%; background: $background; }
+    FilterBar { height: 1; width: 100%; background: $pv-ground; }
     FilterBar #filter-label { width: 10; }
     """
 
@@ -133,11 +133,11 @@ class FilterHelp(Widget):
     COMPONENT_CLASSES = {"filter-help--chosen", "filter-help--error", "filter-help--warning", "filter-help--dim"}
     DEFAULT_CSS = """
     FilterHelp {
-        position: absolute; layer: menu; display: none; background: $panel; color: $foreground;
-        & > .filter-help--chosen { background: $primary; color: $text; text-style: bold; }
-        & > .filter-help--error { color: $text-error; text-style: bold; }
-        & > .filter-help--warning { color: $text-warning; text-style: bold; }
-        & > .filter-help--dim { color: $foreground 70%; }
+        position: absolute; layer: menu; display: none; background: $pv-panel-ground; color: $pv-text;
+        & > .filter-help--chosen { background: $pv-cursor-ground; color: $pv-cursor; text-style: bold; }
+        & > .filter-help--error { color: $pv-error; text-style: bold; }
+        & > .filter-help--warning { color: $pv-warning; text-style: bold; }
+        & > .filter-help--dim { color: $pv-quiet; }
     }
     """
 

@@ -27,6 +27,8 @@ PATIENCE = 0.04
 """Seconds that applying a filter waits for its first packets, so that a fast one changes the screen once."""
 SLOW = 2.0
 """Seconds without a packet decided, after which the filter line tells at which packet it stands."""
+GLANCE = 1.0
+"""Seconds that the first hits may be seen before the cursor goes on to where it was; later the list stays still, whoever reads it."""
 GROWING = 0.5
 """Seconds between two looks at packets that were indexed meanwhile."""
 
@@ -205,10 +207,11 @@ class Filtering:
         """Have the list take notice of what was found."""
         if self.list.cursor != self._row:
             self._anchor = None     # the user has moved meanwhile
-        self.list.shown_more(self._anchor)
+        ended = not self.running and time.monotonic() - self._began < GLANCE
+        self.list.shown_more(self._anchor if ended else None)
         self._row = self.list.cursor
         self._stood = self.list.packet if self.list.packet >= 0 else self._stood
-        if self._anchor is not None and self.done > self._anchor:
+        if not self.running:
             self._anchor = None
         self._dirty = False
 

@@ -15,8 +15,8 @@ from captures.find import FIELDS, Needle, Search, in_views, needle
 from captures.packet.model import Packet
 from protocols.engine.fields import printable
 from tui.app.keys import Press
-from tui.main.field_tree import Node, Path, below, nodes
 from tui.main.panes import Panes
+from tui.main.tree_nodes import Node, Path, below, nodes
 
 if TYPE_CHECKING:
     from captures.capture import Capture
@@ -68,10 +68,7 @@ class Finding:
 
     def _order(self, row: int) -> Sequence[int]:
         """The packets shown, from a row on and round to the one before it."""
-        shown = self.panes.list.shown
-        count = self.panes.list.count
-        every = np.arange(count, dtype=np.int32) if shown is None else shown.packets.copy()
-        order: list[int] = np.roll(every, -row).tolist()
+        order: list[int] = np.roll(self.panes.list.packets(), -row).tolist()
         return order
 
     def _found(self, looked: list[tuple[int, bool]]) -> None:

@@ -22,8 +22,8 @@ class CopyMenu(Widget):
     COMPONENT_CLASSES = {"menu--key"}
     DEFAULT_CSS = """
     CopyMenu {
-        position: absolute; layer: menu; display: none; background: $panel; color: $foreground; border: heavy $accent; border-title-style: bold;
-        & > .menu--key { text-style: bold; color: $text-accent; }
+        position: absolute; layer: menu; display: none; background: $pv-panel-ground; color: $pv-text; border: heavy $pv-accent; border-title-style: bold;
+        & > .menu--key { text-style: bold; color: $pv-accent; }
     }
     """
 

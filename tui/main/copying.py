@@ -9,6 +9,7 @@ from captures.output.hexdump import hex_lines
 from captures.output.ndjson import indented, node_json
 from captures.packet.model import Packet
 from protocols.engine.fields import Field, seconds
+from tui.main.plain_json import document, named_value, plain_json
 
 MOST_FIELDS = 100_000
 
@@ -19,6 +20,8 @@ class Target:
 
     packet: Packet
     field: Field | None
+    message: Field | None = None
+    """The layer that the field is in."""
 
     @property
     def data(self) -> bytes:
@@ -73,8 +76,12 @@ def filter_expression(field: Field) -> str:
 
 
 def value_text(field: Field) -> str | None:
-    """The bare value: text as it is, bytes in hex, numbers in decimal; what the tree shows for all else."""
+    """The bare value: text as it is, bytes in hex, numbers in decimal; what the tree shows for all else. A document is its extended JSON, a group whose
+    line is the name of what it holds (a topic) that name, an array or another group its plain JSON."""
     value = field.value
+    if value is None and field.spec.type in ("none", "protocol"):
+        text = document(field) or named_value(field.fields, field.text)
+        return text or (plain_json(field, MOST_FIELDS) if field.has_fields else None)
     if value is None:
         return None
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -130,7 +137,8 @@ FORMS = (
     Form("f", "filter expression", _of_field(filter_expression)),
     Form("n", "field name", _of_field(lambda field: field.name)),
     Form("t", "subtree as text", _of_field(lambda field: "\n".join(subtree(field)))),
-    Form("j", "subtree as JSON", _of_field(lambda field: indented(node_json(field, MOST_FIELDS)))),
+    Form("j", "message as JSON", lambda target: plain_json(layer, MOST_FIELDS) if (layer := target.message or target.field) is not None else None),
+    Form("J", "subtree with offsets", _of_field(lambda field: indented(node_json(field, MOST_FIELDS)))),
     Form("x", "bytes as hex", _of_bytes(bytes.hex)),
     Form("h", "bytes as hex dump", _of_bytes(hex_dump)),
     Form("b", "bytes as base64", _of_bytes(lambda data: base64.b64encode(data).decode())),

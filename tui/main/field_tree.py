@@ -7,8 +7,8 @@ than a thousand children are parted into pages that open on demand.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from rich.cells import cell_len, chop_cells
 from rich.style import Style
 from textual import events
 from textual.message import Message
@@ -19,85 +19,18 @@ from protocols.lower import link
 from tui.app.keys import Press
 from tui.main.formats import fit
 from tui.main.pane import Rows
+from tui.main.tree_nodes import Node, Path, below, nodes
 
-Path = tuple[str, ...]
-PAGE = 1_000
 MOST_LINES = 50_000
 """More lines than this "open everything" does not make."""
-MOST_VISITS = 200_000
+FEW = 10
+"""A tree with fewer lines than this, frame and all, starts at the message."""
+INDENT = 3
+"""Cells before a line's text: the cursor's sign, the mark and a blank."""
+SIDEWAYS = 16
+FAULTS = ("_ws.malformed", "pv.incomplete")
 LOWER = frozenset(spec.name for module in link.MODULES for spec in module.SPECS if spec.type == "protocol")
 """Layers that start closed."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
-    """A line: a field, or (`page` given) that part of its children."""
-
-    field: Field
-    path: Path
-    page: range | None = None
-
-    @property
-    def depth(self) -> int:
-        return len(self.path) - 1
-
-    @property
-    def text(self) -> str:
-        return self.field.text if self.page is None else f"[{self.page.start:,} – {self.page.stop - 1:,}]"
-
-    @property
-    def opens(self) -> bool:
-        return self.page is not None or self.field.has_fields
-
-
-def nodes(fields: Sequence[Field], above: Path, numbers: range | None = None) -> Iterator[Node]:
-    """The lines of siblings, or of those with the given numbers, below the path `above`."""
-    seen: dict[str, int] = {}
-    for number, field in enumerate(fields):
-        if numbers is not None and number >= numbers.stop:
-            return
-        times = seen.get(field.name, 0)
-        seen[field.name] = times + 1
-        if (numbers is None or number >= numbers.start) and not field.absent:
-            yield Node(field, (*above, field.name if not times else f"{field.name}#{times}"))
-
-
-def below(node: Node) -> Iterator[Node]:
-    """The lines directly under a line."""
-    fields = node.field.fields
-    if node.page is not None:
-        yield from nodes(fields, node.path, node.page)
-    elif len(fields) > PAGE:
-        for start in range(0, len(fields), PAGE):
-            yield Node(node.field, (*node.path, f"#{start}"), range(start, min(start + PAGE, len(fields))))
-    else:
-        yield from nodes(fields, node.path)
-
-
-def repeats(field: Field, part: Field) -> bool:
-    """Whether `part`, a child, only says again or splits into bits what `field` has as its value."""
-    same = (part.start, part.length) == (field.start, field.length)
-    return field.spec.type not in ("none", "protocol") and bool(part.spec.mask or same)
-
-
-def covering(layers: Sequence[Field], view: int, offset: int) -> Path | None:
-    """The path of the smallest field that holds a byte, of equals the deepest; but not what only repeats or splits a value."""
-    best: tuple[tuple[int, int], Path] | None = None
-    visits = 0
-    stack = list(nodes(layers, ()))[::-1]
-    while stack:
-        node = stack.pop()
-        visits += 1
-        field = node.field
-        inside = field.view == view and field.start <= offset < field.end
-        if inside and node.page is None:
-            rank = (field.length, -node.depth)
-            if best is None or rank < best[0]:
-                best = rank, node.path
-        near = inside or field.view != view or field.begin <= offset < field.end
-        if node.opens and (near or not field.length) and visits < MOST_VISITS:
-            stack.extend([child for child in below(node) if not repeats(field, child.field)][::-1])
-    return best[1] if best else None
 
 
 class FieldTree(Rows):
@@ -108,8 +41,8 @@ class FieldTree(Rows):
     DEFAULT_CSS = """
     FieldTree {
         & > .tree--layer { text-style: bold; }
-        & > .tree--generated { color: $foreground 70%; }
-        & > .tree--fault { color: $text-error; background: $error-muted; }
+        & > .tree--generated { color: $pv-quiet; }
+        & > .tree--fault { color: $pv-error; background: $pv-error-ground; }
         & > .tree--link { text-style: underline; }
     }
     """
@@ -130,6 +63,8 @@ class FieldTree(Rows):
         self._opened: dict[Path, bool] = {}
         self._wanted: Path = ()
         self._note = ""
+        self.wrapped = False
+        self.sideways = 0
 
     # contents
 
@@ -153,15 +88,37 @@ class FieldTree(Rows):
         node = self.node
         return node.path[0].partition("#")[0] if node is not None else ""
 
+    @property
+    def top(self) -> Field | None:
+        """The layer that the cursor is in."""
+        row = min(self.cursor, len(self._lines) - 1)
+        return next((node.field for node in self._lines[row::-1] if not node.depth), None) if row >= 0 else None
+
     def show(self, layers: Sequence[Field]) -> None:
         """Show a packet; the cursor goes to the field that the user chose last, or as near to it as this packet has one."""
         self._note = ""
         self._layers = layers
         self._flatten()
-        place = self._place(self._wanted)
-        self.cursor = place
-        self.show_row(place)
+        self.cursor = self._place(self._wanted)
+        self._show_cursor()
         self.paint()
+
+    def _show_cursor(self) -> None:
+        """Scroll to the cursor; where only a few lines are in sight, with the layer that it is in on top, not the layers below it."""
+        self._measure_area()
+        row, few = self.cursor, self.outer_size.height < FEW
+        while few and row < len(self._lines) and row and self._lines[row].depth:
+            row -= 1
+        if few and self.cursor - row < self.page:
+            self.scroll_to(y=row, animate=False)
+        else:
+            self.show_row(self.cursor)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        if self.wrapped:
+            self._refold()
+        self._show_cursor()
 
     def show_note(self, text: str) -> None:
         """Show a line of words and no packet."""
@@ -185,7 +142,7 @@ class FieldTree(Rows):
 
     def _place(self, path: Path) -> int:
         """The line of a path; else of the longest part of it that is there; else of the last layer."""
-        rows = {node.path: row for row, node in enumerate(self._lines)}
+        rows = {node.path: row for row, node in enumerate(self._lines) if not node.more}
         while path:
             if path in rows:
                 return rows[path]
@@ -198,11 +155,23 @@ class FieldTree(Rows):
         stack = list(nodes(self._layers, ()))[::-1]
         while stack and len(lines) < MOST_LINES:
             node = stack.pop()
-            lines.append(node)
+            lines.extend(self._wrap(node) if self.wrapped else (node,))
             if node.opens and self.is_open(node):
                 stack.extend(list(below(node))[::-1])
         self._lines = lines
         self.resize_lines()
+
+    def _wrap(self, node: Node) -> Iterator[Node]:
+        """The lines of a field whose text is longer than the pane is wide."""
+        yield node
+        room = self._room(node)
+        if node.page is None and cell_len(node.text) > room:
+            for part in chop_cells(node.text, room)[1:]:
+                yield Node(node.field, node.path, more=part)
+
+    def _room(self, node: Node) -> int:
+        """Cells for a line's text."""
+        return max(8, self.area.width - 2 * node.depth - INDENT)
 
     # drawing
 
@@ -211,13 +180,17 @@ class FieldTree(Rows):
             return self.plain(f" {self._note}", self.style_of("tree--generated"))
         node = self._lines[row]
         here = row == self.cursor
-        mark = " " if not node.opens else "▾" if self.is_open(node) else "▸"
-        text = f"{'▶' if here else ' '}{'  ' * node.depth}{mark} {node.text}"
-        return self.plain(fit(text, self.area.width), self.cursor_style() if here else self._style(node))
+        mark = " " if not node.opens or node.more else "▾" if self.is_open(node) else "▸"
+        words = node.text
+        if self.wrapped:
+            words = chop_cells(words, self._room(node))[0] if words and not node.more else words
+        lead = f"{'▶' if here else ' '}{'  ' * node.depth}{mark} "
+        text = fit(lead + words, self.area.width) if not self.sideways else lead[:1] + fit((lead[1:] + words)[self.sideways:], self.area.width - 1)
+        return self.plain(text, self.cursor_style(node.field.name in FAULTS) if here else self._style(node))
 
     def _style(self, node: Node) -> Style:
         field = node.field
-        if field.name in ("_ws.malformed", "pv.incomplete"):
+        if field.name in FAULTS:
             return self.style_of("tree--fault")
         if field.spec.type == "frame" and not node.opens:
             return self.style_of("tree--link")
@@ -302,6 +275,23 @@ class FieldTree(Rows):
         if node.depth:
             self.go(self._place(node.path[:-1]))
 
+    def do_wrap(self, _press: Press) -> None:
+        """Break long lines, or cut them again."""
+        self.wrapped, self.sideways = not self.wrapped, 0
+        self._refold()
+
+    def do_scroll_right(self, press: Press) -> None:
+        longest = max((cell_len(node.text) + 2 * node.depth + INDENT for node in self._in_sight()), default=0)
+        self.sideways = max(0, min(self.sideways + press.times * SIDEWAYS, longest - SIDEWAYS)) if not self.wrapped else 0
+        self.paint()
+
+    def do_scroll_left(self, press: Press) -> None:
+        self.sideways = max(0, self.sideways - press.times * SIDEWAYS)
+        self.paint()
+
+    def _in_sight(self) -> Sequence[Node]:
+        return self._lines[self.scroll_offset.y:self.scroll_offset.y + self.page]
+
     def do_sibling_next(self, press: Press) -> None:
         self._to_sibling(1, press.times)
 
@@ -314,7 +304,7 @@ class FieldTree(Rows):
             other = self._lines[row]
             if other.depth < node.depth:
                 break
-            if other.depth == node.depth:
+            if other.depth == node.depth and not other.more and other.path != node.path:
                 found, times = row, times - 1
         self.go(found)
 

@@ -58,9 +58,10 @@ def size(count: int) -> str:
 @dataclass(frozen=True, slots=True)
 class TimeFormat:
     """A way to write a packet's time. `show(time, origin, previous)`: nanoseconds since 1970 of the packet, of the reference and of
-    the packet before (None for the first). `least` is the width that it takes at least."""
+    the packet before (None for the first). `head` names it above the column; `least` is the width that it takes at least."""
 
     name: str
+    head: str
     least: int
     show: Callable[[int, int, int | None], str]
 
@@ -81,10 +82,17 @@ def _utc(now: int, _origin: int, _before: int | None) -> str:
     return _clock(now, time.gmtime, "%Y-%m-%d %H:%M:%S")
 
 
+def _delta(now: int, _origin: int, before: int | None) -> str:
+    return seconds(now - (now if before is None else before), 6)
+
+
+DELTA = TimeFormat("delta", "Δ captured", 10, _delta)
+DELTA_SHOWN = TimeFormat("delta to the packet shown before", "Δ shown", 9, _delta)
 TIME_FORMATS = (
-    TimeFormat("relative", 9, lambda now, origin, _before: seconds(now - origin, 6)),
-    TimeFormat("delta", 9, lambda now, _origin, before: seconds(now - (now if before is None else before), 6)),
-    TimeFormat("local " + time.strftime("%Z"), 26, _local),
-    TimeFormat("UTC", 26, _utc),
-    TimeFormat("epoch", 17, lambda now, _origin, _before: seconds(now, 6)),
+    TimeFormat("relative", "Time", 9, lambda now, origin, _before: seconds(now - origin, 6)),
+    DELTA,
+    TimeFormat("local " + time.strftime("%Z"), "Time " + time.strftime("%Z"), 26, _local),
+    TimeFormat("UTC", "Time UTC", 26, _utc),
+    TimeFormat("epoch", "Epoch", 17, lambda now, _origin, _before: seconds(now, 6)),
+    DELTA_SHOWN,
 )

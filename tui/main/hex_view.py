@@ -30,11 +30,11 @@ class HexView(Pane):
     COMPONENT_CLASSES = {"bytes--field", "bytes--message", "bytes--cursor", "bytes--tab", "bytes--offset"}
     DEFAULT_CSS = """
     HexView {
-        & > .bytes--field { background: $primary; color: $text; text-style: bold; }
-        & > .bytes--message { background: $primary 25%; text-style: underline; }
-        & > .bytes--cursor { background: $accent; color: $text; text-style: bold underline; }
+        & > .bytes--field { background: $pv-field-ground; color: $pv-field; text-style: bold; }
+        & > .bytes--message { background: $pv-message-ground; color: $pv-message; text-style: underline; }
+        & > .bytes--cursor { background: $pv-byte-ground; color: $pv-byte; text-style: bold underline; }
         & > .bytes--tab { text-style: bold reverse; }
-        & > .bytes--offset { color: $foreground 60%; }
+        & > .bytes--offset { color: $pv-quiet; }
     }
     """
 

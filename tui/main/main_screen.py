@@ -36,7 +36,9 @@ from tui.main.field_tree import FieldTree
 from tui.main.formats import size
 from tui.main.layout import LEAST_HEIGHT, LEAST_WIDTH, SizeClass, size_class
 from tui.main.navigation import Going
+from tui.main.packet_list import PacketList
 from tui.main.panes import Panes
+from tui.main.sorting import LETTERS, Sorting
 from tui.terminal import clipboard
 
 if TYPE_CHECKING:
@@ -69,7 +71,8 @@ class MainScreen(KeyScreen):
         self.filter_keys = FilterKeys(self.filter, self.panes, self.say)
         self.finding = Finding(capture, searcher, self.panes, self.say, lambda: self.hints.left, self._ask_find)
         self.commands = CommandLine(capture, searcher, self.going, self.filter_keys, self.say, lambda: self.app.exit(0))
-        self.parts = (self.going, self.filter_keys, self.finding)
+        self.sorting = Sorting(capture, searcher, self.panes.list, self.say, lambda: not self.filtering.running)
+        self.parts = (self.sorting, self.going, self.filter_keys, self.finding)
 
     def compose(self) -> ComposeResult:
         yield self.title_bar
@@ -123,6 +126,7 @@ class MainScreen(KeyScreen):
             self._complete = True
             self.panes.list.forget()    # words may say more, now that all streams can be asked
         self.filtering.tick()
+        self.sorting.tick()
         self.finding.tick()
         self.panes.catch_up()
         if self.panes.list.pending() and not self.worker.busy("rows"):
@@ -136,6 +140,9 @@ class MainScreen(KeyScreen):
 
     def _renew(self, _nothing: None) -> None:
         self.panes.list.renew_pending()
+
+    def on_packet_list_head_clicked(self, event: PacketList.HeadClicked) -> None:
+        self.sorting.clicked(event.column)
 
     def on_field_tree_jump(self, event: FieldTree.Jump) -> None:
         self.jump(event.number - 1)
@@ -174,7 +181,7 @@ class MainScreen(KeyScreen):
 
     def _target(self) -> Target | None:
         panes = self.panes
-        return Target(panes.packet, panes.fields.selected) if panes.packet is not None else None
+        return Target(panes.packet, panes.fields.selected, panes.fields.top) if panes.packet is not None else None
 
     def on_copy_menu_chosen(self, event: CopyMenu.Chosen) -> None:
         self.keys.clear()
@@ -242,7 +249,7 @@ class MainScreen(KeyScreen):
 
     def stop_search(self) -> bool:
         """Stop Find or the filter; returns whether one of them was running."""
-        return self.finding.stop() or self.filtering.stop()
+        return self.finding.stop() or self.sorting.stop() or self.filtering.stop()
 
     def _filter_changed(self) -> None:
         self.filter.refresh()
@@ -325,6 +332,8 @@ class MainScreen(KeyScreen):
             menu.show(target, self.size.width, self.size.height - 1)
         elif menu.display:
             menu.display = False
+        if self.keys.pending == "o":
+            self.say("sort by: " + "  ".join(f"{letter} {name}" for letter, name in LETTERS.items()))
         if self.keys.pending in ("a", "A"):
             self.say(f"{'apply' if self.keys.pending == 'a' else 'prepare'} the selected field: " + "  ".join(f"{key} {words}" for key, words in JOIN.items()))
         self.refresh_status()

@@ -22,6 +22,7 @@ class Going:
         self.capture, self.worker, self.panes, self.say = capture, worker, panes, say
         self.marks: dict[str, int] = {}
         self._came_from: int | None = None
+        self._host = 0
 
     def jump(self, index: int, near: bool = False) -> None:
         """Go to a packet, remembering from where; `near`: to the nearest one if the filter hides it."""
@@ -37,7 +38,17 @@ class Going:
         rows.go_packet(index)
 
     def do_peer(self, _press: Press) -> None:
-        self._find("its request or response", self.capture.partner, self.panes.index)
+        """Go to the other packet of the pair. One that the filter hides is shown until this is called again, which leads back."""
+        rows = self.panes.list
+        guest, host = rows.guest, self._host
+        if guest is not None:
+            there = rows.packet == guest
+            if there:
+                rows.go_packet(host)
+            rows.invite(None)
+            if there:
+                return
+        self._find("its request or response", self.capture.partner, self.panes.index, show=True)
 
     def do_stream_next(self, press: Press) -> None:
         self._find("a later packet of this stream", self._neighbour, self.panes.index, press.times)
@@ -57,7 +68,7 @@ class Going:
                 found, left = index, left - 1
         return found
 
-    def _find(self, what: str, work: Callable[..., int | None], *arguments: int) -> None:
+    def _find(self, what: str, work: Callable[..., int | None], *arguments: int, show: bool = False) -> None:
         start = self.panes.index
         if start < 0:
             return
@@ -66,6 +77,11 @@ class Going:
             if found is None:
                 self.say(f"there is no {what.removeprefix('a ').removeprefix('an ').removeprefix('its ')} here", "warning")
             elif self.panes.index == start:
+                rows = self.panes.list
+                if show and not rows.shows(found):
+                    self._host = start
+                    rows.invite(found)
+                    self.say(f"packet {found + 1:,} is hidden by the filter and shown until r goes back", "")
                 self.jump(found)
 
         self.worker.ask("go", partial(work, *arguments), then, lambda fault: self.say(fault, "error"), PATIENCE)
@@ -88,11 +104,10 @@ class Going:
         self.worker.search(self._errors(step), then, lambda fault: self.say(fault, "error"))
 
     def _errors(self, step: int) -> Iterator[int | None]:
-        shown = self.panes.list.shown
-        if shown is None:
+        rows = self.panes.list
+        if rows.view is None:
             return self.capture.errors(self.panes.index, step)
-        row = self.panes.list.cursor
-        packets = shown.packets[row + 1:] if step > 0 else shown.packets[:row][::-1]
+        packets = rows.packets()[rows.cursor + 1:] if step > 0 else rows.packets()[:rows.cursor][::-1]
         return (packet if self.capture.row(packet).severity == "error" else None for packet in packets.tolist())
 
     def do_mark(self, press: Press) -> None:

@@ -25,12 +25,12 @@ class Pane(ScrollView, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = """
     Pane {
         overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
-        background: $background; color: $foreground;
-        border: solid $foreground 40%; border-title-color: $foreground; border-title-background: $background; border-title-align: left;
+        background: $pv-ground; color: $pv-text;
+        border: solid $pv-rule; border-title-color: $pv-text; border-title-background: $pv-ground; border-title-align: left;
     }
-    Pane:focus { border: heavy $accent; border-title-style: bold; }
-    Pane.-rule { border: none; border-top: solid $foreground 40%; }
-    Pane.-rule:focus { border: none; border-top: heavy $accent; }
+    Pane:focus { border: heavy $pv-accent; border-title-style: bold; }
+    Pane.-rule { border: none; border-top: solid $pv-rule; }
+    Pane.-rule:focus { border: none; border-top: heavy $pv-accent; }
     Pane.-bare, Pane.-bare:focus { border: none; }
     """
 
@@ -160,11 +160,13 @@ class Pane(ScrollView, can_focus=True, inherit_bindings=False):
 class Rows(Pane):
     """A pane with a cursor on one of its lines."""
 
-    COMPONENT_CLASSES = {"rows--cursor", "rows--cursor-blurred"}
+    COMPONENT_CLASSES = {"rows--cursor", "rows--cursor-blurred", "rows--cursor-error", "rows--cursor-blurred-error"}
     DEFAULT_CSS = """
     Rows {
-        & > .rows--cursor { background: $primary; color: $text; text-style: bold; }
-        & > .rows--cursor-blurred { background: $primary 40%; color: $foreground; text-style: bold; }
+        & > .rows--cursor { background: $pv-cursor-ground; color: $pv-cursor; text-style: bold; }
+        & > .rows--cursor-error { background: $pv-cursor-ground; color: $pv-cursor-error; text-style: bold; }
+        & > .rows--cursor-blurred { background: $pv-blurred-ground; color: $pv-blurred; text-style: bold; }
+        & > .rows--cursor-blurred-error { background: $pv-blurred-ground; color: $pv-blurred-error; text-style: bold; }
     }
     """
 
@@ -184,8 +186,9 @@ class Rows(Pane):
         if moved:
             self.cursor_changed()
 
-    def cursor_style(self) -> Style:
-        return self.style_of("rows--cursor" if self.has_focus else "rows--cursor-blurred")
+    def cursor_style(self, error: bool = False) -> Style:
+        """The style of the cursor's line; of an error's mark and words in it."""
+        return self.style_of(("rows--cursor" if self.has_focus else "rows--cursor-blurred") + "-error" * error)
 
     def plain(self, text: str, style: Style) -> Strip:
         """A line in one style, so that it costs one colour change."""

@@ -19,11 +19,12 @@ from captures.packet.model import Packet
 from protocols.engine.fields import printable
 from tui.app.keys import Press
 from tui.app.textual_private import draw_together
-from tui.main.field_tree import FieldTree, covering
+from tui.main.field_tree import FieldTree
 from tui.main.hex_view import HexView, Range
 from tui.main.layout import PANES, Box, Choice, SizeClass, arrange, frame, size_class
 from tui.main.packet_list import PacketList
 from tui.main.pane import Pane
+from tui.main.tree_nodes import covering
 
 if TYPE_CHECKING:
     from captures.capture import Capture
@@ -94,7 +95,6 @@ class Panes(Container):
         """Put the panes where size, choice and focus want them."""
         boxes = self.boxes(self.focus_name)
         look = frame(self.kind)
-        self.list.screen_width = self.screen_size[0]
         for pane in (self.list, self.fields, self.hex):
             box = boxes.get(pane.id or "")
             pane.display = box is not None

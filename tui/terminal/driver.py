@@ -20,9 +20,11 @@ from textual.messages import InBandWindowResize
 
 from tui.app.textual_private import KeyParser
 from tui.terminal import keyboard
+from tui.terminal.colours import asked
 from tui.terminal.picture import Picture
 
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+ASK_BACKGROUND = "\x1b]11;?\x1b\\"
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 POLL = 0.1
 """Seconds after which the input thread looks whether the program ends, and a lone Escape is taken for the key."""
@@ -45,6 +47,7 @@ class DeltaDriver(LinuxDriver):
         self._gone = False
         self._sender: threading.Thread | None = None
         self._terminal = -1
+        self._asked = False
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._size = self._size or self._get_terminal_size()
 
@@ -72,6 +75,9 @@ class DeltaDriver(LinuxDriver):
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if keyboard.before is not None:
             self.attrs_before = keyboard.before     # what Textual found was set by us
+        if not self._asked and asked():
+            self._asked = True
+            self.write(ASK_BACKGROUND)
 
     def run_input_thread(self) -> None:
         """Read keys until the application ends."""
@@ -92,6 +98,9 @@ class DeltaDriver(LinuxDriver):
 
     def background(self, answer: str) -> None:
         """The terminal told its background's colour, in the words of XParseColor; called in the input thread."""
+        take = getattr(self._app, "background_told", None)
+        if take is not None:
+            take(answer)
 
     def close(self) -> None:
         """Send what is left, and give the terminal and file descriptor 2 back."""

@@ -19,6 +19,8 @@ from tui.terminal import keyboard
 __all__ = ["draw", "withdraw"]
 
 LEAST = (80, 20)
+BARS = 4
+"""Lines of the main screen that belong to no pane."""
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H", "\x1b[?25h\x1b[?1049l"
 
 
@@ -43,7 +45,7 @@ def draw(file: Path) -> None:
         return
     index = Index(open_source(file))
     index.run(_Enough())
-    shown = "\r\n".join(line[:columns] for line in _lines(index, file.name, lines // 2))
+    shown = "\r\n".join(line[:columns] for line in _lines(index, file.name, columns, lines))
     index.source.close()
     _drawn = True
     terminal.write(ENTER + shown)
@@ -57,18 +59,35 @@ def withdraw() -> None:
         sys.__stderr__.flush()
 
 
-def _lines(index: Index, name: str, room: int) -> list[str]:
-    """A title and as many rows as there is room for; the text is made of numbers and addresses only, but for the file's name."""
+def _lines(index: Index, name: str, columns: int, lines: int) -> list[str]:
+    """The title and as many rows as there is room for, where the main screen will have them and in the same columns; the text is made of numbers and
+    addresses only, but for the file's name."""
     from protocols.engine.fields import seconds
     from protocols.engine.printable import printable
+    from tui.main.columns import LEAD, choose_columns
+    from tui.main.formats import fit, fit_middle
+    from tui.main.layout import Choice, arrange, frame, size_class
 
     c = index.columns
-    out = [f" protoview  {printable(name)}   opening …", "", ""]
-    for i in range(min(c.count, room)):
-        lead = f"{i + 1:>8} {seconds(since, 6) if (since := c.since_first(i)) is not None else '':>12}"
+    kind = size_class(columns, lines)
+    box = frame(kind) == ""
+    list_lines = arrange(columns, lines - BARS, kind, Choice(), "packets", "tree")["packets"].height
+    room = columns - (3 if box else 1)      # the frame and the scroll bar
+    rows = []
+    for i in range(min(c.count, max(0, list_lines - (3 if box else 2)))):
+        moment = seconds(since, 6) if (since := c.since_first(i)) is not None else ""
         if int(c.kind[i]) == PacketKind.OTHER:
-            out.append(lead)
-            continue
-        row = transport_row(index, i, None)
-        out.append(f"{lead}  {row.source} → {row.destination}  {row.protocol}  {row.length}  {row.info}")
+            rows.append((i, moment, "", "", "", 0, ""))
+        else:
+            row = transport_row(index, i, None)
+            rows.append((i, moment, row.source, row.destination, row.protocol, row.length, row.info))
+    address = max([15, *(max(len(row[2]), len(row[3])) for row in rows)])
+    chosen = choose_columns(room, max(5, len(str(c.count))), max([9, *(len(row[1]) for row in rows)]), min(address, 45), 9)
+    out = [f" protoview  {printable(name)}   opening …", "", "", ""]
+    for i, moment, source, destination, protocol, length, info in rows:
+        cells = {"No.": str(i + 1), "Time": moment, "RRT": "", "Length": str(length)}
+        texts = {"Source": source, "Destination": destination}
+        line = " ".join(cells[name].rjust(width) if name in cells else fit_middle(texts[name], width) if name in texts else fit(protocol, width)
+                        for name, width in chosen.widths)
+        out.append(" " * (LEAD + box) + line + " " + fit(info, room - LEAD - chosen.fixed))
     return out
