@@ -259,14 +259,23 @@ class Capture:
         words.read(rows)
         return bool(words.errors(rows).any())
 
-    def decode_as(self, transport: str, port: int, protocol: str) -> None:
-        """Read all streams with this port as `protocol` from now on. `transport` is "tcp", "udp", or the filter name of a protocol that carries
-        others (the ports are then those of the stream beneath it). Raises KeyError for a protocol that is not known."""
-        decoder = self.registry.get(protocol)
+    def decode_as(self, transport: str, port: int, protocol: str | None) -> None:
+        """Read all streams with this port as `protocol` from now on; None leaves them to recognition again.
+        `transport` is "tcp", "udp", or the filter name of a protocol that carries others (the ports are then those of the stream beneath it).
+        Raises KeyError for a protocol that is not known."""
+        decoder = None if protocol is None else self.registry.get(protocol)
         with self._lock:
-            self._forced[transport, port] = decoder
+            if decoder is None:
+                self._forced.pop((transport, port), None)
+            else:
+                self._forced[transport, port] = decoder
             self._decodings += 1
             self._streams.clear()
+
+    def decoded_as(self, transport: str, port: int) -> str | None:
+        """The protocol that `decode_as` was last told for a port; None where recognition decides."""
+        decoder = self._forced.get((transport, port))
+        return None if decoder is None else decoder.name
 
     def recognised(self, stream: Stream) -> list[tuple[Decoder, int, str]]:
         """Every decoder with its score and reason for a stream, best first."""

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_tui_screens import Session, run
 
 from captures.stream.follow import Turn
 from tui.follow import follow_lines
 from tui.follow.follow_lines import Lines, Place
+from tui.follow.follow_screen import FollowScreen
+from tui.main.formats import duration
 
 
 @dataclass
@@ -48,7 +51,7 @@ HTTP = stream((True, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), (False, b"HTTP/1.1 2
 
 
 def test_decoded_shows_a_line_a_message_with_its_direction() -> None:
-    assert [line.split() for line in lines(HTTP, "decoded", 60)] == [
+    assert [line.split() for line in lines(HTTP, "decoded", 100)] == [
         ["c→s", "0.000000", "words", "27", "B", "packet", "1"], ["s→c", "0.001000", "words", "27", "B", "packet", "2"]]
 
 
@@ -120,3 +123,22 @@ def test_text_is_found_across_the_edges_of_the_chunks_searched(at: int, monkeypa
 
 def test_the_words_of_messages_are_searched_when_they_are_shown() -> None:
     assert found(HTTP, "WORDS", Place(0, 0, 0), 1, "decoded") == Place(1, 0, 0)
+
+
+@pytest.mark.parametrize(("size", "columns"), [((180, 50), True), ((120, 40), True), ((80, 24), False), ((60, 15), False)])
+def test_narrow_screens_lose_the_bytes_and_keep_response_times_errors_and_words(size: tuple[int, int], columns: bool) -> None:
+    """The first response that is an error, with the time that its row in the list has."""
+    async def scenario(s: Session) -> None:
+        packet, row = next((i, row) for i in range(len(s.app.capture)) if (row := s.app.capture.row(i)).severity == "error" and row.rrt is not None)
+        assert row.rrt is not None
+        s.main.jump(packet)
+        await s.press("s")
+        await s.until(lambda: isinstance(s.app.screen, FollowScreen) and s.app.screen.pane.count > 0)
+        line = next(line for line in s.text.splitlines() if "▶" in line)
+        assert duration(row.rrt) in line and f"!{row.info[:8]}" in line
+        assert (f"packet {packet + 1}" in line) == columns
+        screen = s.app.screen
+        assert isinstance(screen, FollowScreen) and screen.pane.lines is not None
+        styles = {str(screen.pane._style(n, screen.pane.lines).color) for n in range(screen.pane.count)}
+        assert len(styles) >= 3     # client, server, error
+    run(scenario, size)

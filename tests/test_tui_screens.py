@@ -367,19 +367,6 @@ def test_leaving_follow_leaves_the_list_as_it_was() -> None:
     run(scenario)
 
 
-def test_decode_as_offers_the_best_protocol_first() -> None:
-    async def scenario(s: Session) -> None:
-        await s.press("1 3 G d")
-        await s.until(lambda: "Decode tcp port 2181" in s.text)
-        assert "▶ zookeeper" in s.text
-        asked: list[tuple[str, int, str]] = []
-        s.app.capture.decode_as = lambda *what: asked.append(what)  # type: ignore[method-assign,assignment]
-        await s.press("enter")
-        await s.until(lambda: s.app.screen is s.main)
-        assert asked == [("tcp", 2181, "zookeeper")]
-    run(scenario)
-
-
 def test_help_is_made_from_the_registry_and_twice_shows_every_key() -> None:
     async def scenario(s: Session) -> None:
         await s.press("?")

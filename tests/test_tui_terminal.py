@@ -159,7 +159,10 @@ def test_a_copy_in_gnu_screen_goes_out_wrapped() -> None:
     with Terminal(PROGRAM, 120, 40, {"TERM": "screen-256color", "STY": "1.pts-0.host", "COLORTERM": "truecolor"}) as terminal:
         terminal.wait_for("● indexed ")
         assert b"38;2;" not in terminal.sent        # screen takes the numbers of 24-bit colours for attributes
-        terminal.press(b"8Gyh")
+        terminal.press(b"8G")
+        terminal.wait_for("Frame 8:")
+        terminal.press(b"yh")
+        terminal.wait_for("Sent bytes as hex dump")
         pieces = re.findall(rb"\x1bP((?:(?!\x1b\\).)+)\x1b\\", bytes(terminal.sent), re.DOTALL)
         found = re.fullmatch(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", b"".join(pieces))
         assert found is not None and max(map(len, pieces)) <= 768 and len(pieces) > 1

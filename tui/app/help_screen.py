@@ -19,6 +19,15 @@ from tui.main.formats import fit
 from tui.main.pane import Rows
 
 KEYS_WIDTH = 18
+LEGEND = {
+    "RRT": "request-response time: from a request to its response", "┬  ┴": "a request that has its response; a response",
+    "!": "an error: red in Info, here and under the cursor", "▲": "a warning, as of a retransmission", "·": "a note",
+    "▶": "the cursor", "+": "a packet that the filter hides, shown by r", "a-z *": "your mark",
+    "bright row": "a request", "darker row": "a response", "dimmed row": "a segment without a message",
+    "coloured word": "the protocol, always in the same colour",
+    "per packet": "the filter holds for a packet, as in Wireshark", "per message": "for one message: with pv.* fields, or after :set rows message",
+}
+"""What signs and colours on the screen mean."""
 
 
 class HelpPane(Rows):
@@ -104,6 +113,9 @@ def help_lines(contexts: Iterable[str], width: int) -> list[tuple[bool, str]]:
                 lines += [(False, f"    y{form.letter:{KEYS_WIDTH - 3}}{form.name}") for form in FORMS]
             lines.append((False, ""))
         if context == actions.MAIN:
+            lines.append((True, "legend"))
+            lines += [(False, f"  {sign}{' ' * max(1, KEYS_WIDTH - cell_len(sign))}{words}") for sign, words in LEGEND.items()]
+            lines.append((False, ""))
             lines.append((True, "command line, after :"))
             lines += [(False, f"  {command}{' ' * max(1, KEYS_WIDTH - cell_len(command))}{words}") for command, words in {**WORDS, **COMMANDS}.items()]
             lines += [(False, ""), (True, "values in filters")]

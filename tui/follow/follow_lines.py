@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from captures.output.hexdump import WIDTH, hex_line, picture
 from protocols.engine.fields import printable, seconds
-from tui.main.formats import fit, size
+from tui.main.formats import duration, fit, size
 
 if TYPE_CHECKING:
+    from captures.packet.model import Row
     from captures.stream.follow import Follow, Turn
 
 VIEWS = ("decoded", "text", "hex")
 SMALL = 4_000_000
 """Bytes of a stream in which newlines are looked for."""
 CHUNK = 1 << 20
+WIDE, NARROW, LEAST = 96, 64, 46
+"""Cells from which on a decoded line has room for its bytes and packet, for microseconds, and for the response time."""
 BREAK = re.compile(rb"\r?\n")
 
 
@@ -46,8 +49,9 @@ def part(follow: Follow, turn: Turn, start: int, stop: int) -> bytes:
 class Lines:
     """One view of the turns of one or both sides. `origin` is the time (ns) that times are counted from."""
 
-    def __init__(self, follow: Follow, turns: Sequence[Turn], view: str, width: int, origin: int) -> None:
-        self.follow, self.turns, self.view, self.width, self.origin = follow, turns, view, max(8, width), origin
+    def __init__(self, follow: Follow, turns: Sequence[Turn], view: str, width: int, origin: int, row: Callable[[int], Row] | None = None) -> None:
+        """`row` gives the line of a packet (its index) as far as it is known: response times and errors are taken from it."""
+        self.follow, self.turns, self.view, self.width, self.origin, self.row = follow, turns, view, max(8, width), origin, row
         self._breaks: list[list[int]] | None = None
         if view == "decoded":
             counts: list[int] = [1] * len(turns)
@@ -101,12 +105,16 @@ class Lines:
         if turn.kind == "gap":
             return f"{arrow} ── {printable(turn.info)} ──"
         if self.view == "decoded":
-            moment = "" if turn.time is None else seconds(turn.time - self.origin, 6)
+            moment = "" if turn.time is None else seconds(turn.time - self.origin, 6 if self.width >= NARROW else 3)
             info = printable(turn.info) or ("data" if turn.kind == "data" else "")
             if turn.kind == "hole":
                 info = f"[bytes of no message: {info}]"
-            place = f"{size(turn.length):>9}  packet {turn.packet + 1:<7}"
-            return f"{fit(f'{arrow} {moment:>11}  {info}', self.width + 4 - len(place))}{place}"
+            row = self.row(turn.packet) if self.row is not None and turn.kind == "message" else None
+            took = duration(row.rrt) if row is not None and row.rrt is not None and row.mark == "┴" else ""
+            sign = "!" if row is not None and row.severity == "error" else " "
+            place = f"{size(turn.length):>9}  packet {turn.packet + 1:<7}" if self.width >= WIDE else ""
+            head = f"{arrow} {moment:>{11 if self.width >= NARROW else 7}}" + (f" {took:>7}" if self.width >= LEAST else "")
+            return f"{fit(f'{head} {sign}{info}', self.width + 4 - len(place))}{place}"
         head = arrow if start == 0 else "   "
         data = part(self.follow, turn, start, stop)
         if self.view == "text":

@@ -36,12 +36,13 @@ class FollowPane(Rows):
     """The lines of the chosen view."""
 
     context = actions.FOLLOW
-    COMPONENT_CLASSES = {"follow--client", "follow--server", "follow--gap"}
+    COMPONENT_CLASSES = {"follow--client", "follow--server", "follow--error", "follow--gap"}
     DEFAULT_CSS = """
     FollowPane { width: 100%; height: 1fr;
-        & > .follow--client { color: $text-error; }
-        & > .follow--server { color: $text-primary; }
-        & > .follow--gap { text-style: italic; color: $text-warning; }
+        & > .follow--client { color: $pv-request; }
+        & > .follow--server { color: $pv-protocol-0; }
+        & > .follow--error { color: $pv-error; text-style: bold; }
+        & > .follow--gap { text-style: italic; color: $pv-warning; }
     }
     """
 
@@ -64,12 +65,18 @@ class FollowPane(Rows):
         assert self.lines is not None
         here = row == self.cursor
         text = fit(f"{'▶' if here else ' '}{self.lines.text(row)}", self.area.width)
-        return self.plain(text, self.cursor_style() if here else self._style(row, self.lines))
+        return self.plain(text, self.cursor_style(self._is_error(row, self.lines)) if here else self._style(row, self.lines))
+
+    def _is_error(self, row: int, lines: Lines) -> bool:
+        turn = lines.turns[lines.place(row).turn]
+        return turn.kind == "message" and lines.row is not None and lines.row(turn.packet).severity == "error"
 
     def _style(self, row: int, lines: Lines) -> Style:
         turn = lines.turns[lines.place(row).turn]
         if turn.kind in ("gap", "hole"):
             return self.style_of("follow--gap")
+        if self._is_error(row, lines):
+            return self.style_of("follow--error")
         return self.style_of("follow--client" if turn.from_client else "follow--server")
 
     @property
@@ -141,7 +148,7 @@ class FollowScreen(KeyScreen):
 
         def build() -> tuple[Lines, int]:
             turns = follow.turns if wanted is None else [turn for turn in follow.turns if turn.from_client is wanted]
-            made = Lines(follow, turns, view, width, origin)
+            made = Lines(follow, turns, view, width, origin, partial(self.capture.row, ready_only=True))
             nearest = next((number for number, turn in enumerate(turns) if turn.packet >= packet), len(turns) - 1)
             return made, made.line_of(nearest) if turns else 0
 

@@ -118,7 +118,7 @@ class FieldTree(Rows):
         super().on_resize()
         if self.wrapped:
             self._refold()
-        self._show_cursor()
+        self.call_after_refresh(self._show_cursor)      # the scroll bar of a pane that scrolls while it is laid out is drawn for the old size
 
     def show_note(self, text: str) -> None:
         """Show a line of words and no packet."""

@@ -216,14 +216,15 @@ class MainScreen(KeyScreen):
         transport, port, candidates = answer
 
         def chosen(protocol: str) -> None:
-            self.capture.decode_as(transport, port, protocol)
+            self.capture.decode_as(transport, port, protocol or None)
             self.panes.list.forget()
             self.panes.show_packet()
             self.filter.forget()
             self.filtering.again()
-            self.say(f"streams with port {port} are read as {protocol}")
+            self.say(f"streams with port {port} are {f'read as {protocol}' if protocol else 'recognised by their bytes'}")
 
-        self.app.push_screen(DecodeScreen(f"Decode {transport} port {port} as", candidates, chosen))
+        current = self.capture.decoded_as(transport, port) or ""
+        self.app.push_screen(DecodeScreen(f"Decode {transport} port {port} as", candidates, current, chosen))
 
     def _stream(self) -> Stream | None:
         """The stream of the packet, and of its layers that which the cursor is in, in the tree or among the bytes."""
