@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +43,9 @@ class Registry:
 
     def __init__(self, files: Iterable[Path | str] = (), folder: Path | None = None, installed: bool = True, built_in: dict[str, str] | None = None) -> None:
         self.problems: list[str] = []
-        """One line each: which plugin failed, and why."""
+        """One line each: which plugin failed, where in its file, and why."""
+        self.tracebacks: list[str] = []
+        """The same in full, for the plugin's author."""
         self._built_in = dict(BUILT_IN if built_in is None else built_in)
         self._files = [Path(file) for file in files]
         self._folder = folder
@@ -133,6 +136,7 @@ class Registry:
             raise
         except BaseException as fault:  # whatever a plugin raises while it is run
             self.problems.append(f"{source}: {told(fault)}")
+            self.tracebacks.append("".join(traceback.format_exception(fault)))
             return
         if not classes:
             self.problems.append(f"{source}: no subclass of Decoder in it")
@@ -150,6 +154,7 @@ class Registry:
                 raise
             except BaseException as fault:
                 self.problems.append(f"{source}: {told(fault)}")
+                self.tracebacks.append("".join(traceback.format_exception(fault)))
                 continue
             if decoder.name in self._built_in or decoder.name in self._made:
                 self.problems.append(f"{source}: the name {decoder.name} is in use; left out")

@@ -169,10 +169,11 @@ def test_decode_as_wins_over_recognition(run, tmp_path):
     assert run(*asked, "-d", "tcp.port==1,zookeeper", "-d", "tcp.port==7999,echo").out == "echo\necho\n"
 
 
-def test_a_plugin_that_cannot_be_loaded_is_one_line_and_the_rest_goes_on(run, tmp_path):
-    broken = tmp_path / "broken.py"
+def test_a_plugin_of_the_folder_that_cannot_be_loaded_is_one_line_and_the_rest_goes_on(run, tmp_path):
+    broken = tmp_path / "protoview" / "plugins" / "broken.py"
+    broken.parent.mkdir(parents=True)
     broken.write_text("raise RuntimeError('no\\nluck')\n")
-    done = run(DEMO, "--plugin", broken, "-c", 2)
+    done = run(DEMO, "-c", 2)
     assert done.status == 0 and done.out.count("\n") == 2
     assert len(done.err) == 1 and "broken" in done.err[0]
 

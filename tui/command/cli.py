@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 VERSION = "0.1.0"
 DESCRIPTION = "Packet captures in the terminal: the packet list, the dissection tree and the bytes, with every request paired with its response."
@@ -38,17 +39,50 @@ OUTPUTS = ("text", "fields", "json", "ndjson")
 DEMO = "zookeeper-recipes.pcap.gz"
 
 
+class Options(argparse.ArgumentParser):
+    """Says what is wrong on one line: the whole usage in front of it would bury it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"protoview: error: {message} (protoview --help tells all options)\n")
+
+
+EXCLUDED = {
+    "--info": ("-Y", "-w", "-T", "-V", "-x", "-c", "-e", "-E", "-d", "--follow", "--check-plugin"),
+    "--follow": ("-Y", "-w", "-T", "-V", "-x", "-c", "-e", "-E"),
+    "-w": ("-T", "-V", "-x", "-e", "-E"), "--check-plugin": ("-Y", "-w", "-T", "-V", "-x", "-e", "-E", "--follow"),
+    "--list-fields": ("-Y", "-w", "-T", "-V", "-x", "-c", "-e", "-E", "-d", "--follow", "--info"),
+    "--list-protocols": ("-Y", "-w", "-T", "-V", "-x", "-c", "-e", "-E", "-d", "--follow", "--info"),
+    "-T fields": ("-V", "-x"), "-T json": ("-V",), "-T ndjson": ("-V",),
+}
+"""Option -> those that it would leave without effect."""
+
+
+def ignored(options: argparse.Namespace) -> str:
+    """What is wrong with options that exclude each other; "" for nothing."""
+    given = {"-Y": options.filter is not None, "-w": options.save is not None, "-T": options.output is not None, "-V": options.tree, "-x": options.dump,
+             "-c": options.count is not None, "-e": bool(options.fields), "-E": bool(options.format), "-d": bool(options.decode_as), "--info": options.info,
+             "--follow": options.follow is not None, "--check-plugin": options.check_plugin is not None, "--list-fields": options.list_fields,
+             "--list-protocols": options.list_protocols, **{f"-T {one}": options.output == one for one in OUTPUTS}}
+    for option, others in EXCLUDED.items():
+        wrong = [other for other in others if given[option] and given[other]]
+        if wrong:
+            return f'"{wrong[0]}" has no effect with "{option}"'
+    return '"-E" needs "-T fields"' if options.format and options.output != "fields" else ""
+
+
 def parser() -> argparse.ArgumentParser:
     """The options; `headless.run` and `main` read what it gives."""
-    made = argparse.ArgumentParser(
+    made = Options(
         prog="protoview", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )
     add = made.add_argument
-    add("file", nargs="?", metavar="FILE", help="a pcap or pcapng file, also compressed with gzip, zstd, LZ4, xz or bzip2")
+    add("file", nargs="?", metavar="FILE", help="a pcap or pcapng file, also compressed with gzip, zstd, LZ4, xz or bzip2; - reads a pipe")
     add("-r", dest="read", metavar="FILE", help="the same, as tshark writes it")
     add("--demo", action="store_true", help="open the capture that comes with the program")
     add("-d", dest="decode_as", action="append", default=[], metavar="tcp.port==N,NAME", help="take all streams with this port for protocol NAME (repeatable)")
     add("--plugin", action="append", default=[], type=Path, metavar="FILE", help="load a decoder from a Python file (repeatable)")
+    add("--check-plugin", type=Path, metavar="FILE", help="load this decoder and say what it leaves out of the capture: bytes, Specs, repeated names")
+    add("--traceback", action="store_true", help="show in full where a plugin failed")
     add("--show-secrets", action="store_true", help="show passwords and tokens of ZooKeeper and Iggy, which are masked otherwise")
     add("--no-mouse", action="store_true", help="leave the mouse to the terminal, to select text with it")
     out = made.add_argument_group("output without screens, also whenever standard output is not a terminal")
@@ -89,23 +123,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the exit status is 0, 1 when a filter shows nothing, or 2 when something was wrong."""
     options = parser().parse_args(argv)
     files = [Path(file) for file in (options.file, options.read) if file is not None] + [demo()] * options.demo
+    if options.check_plugin is not None:
+        options.plugin.append(options.check_plugin)
     lists = options.list_protocols or options.list_fields
     if len(files) != 1 and not (lists and not files):
         parser().error("name one capture: protoview FILE, or --demo" if not files else "name one capture, not several")
     if bool(options.fields) != (options.output == "fields") and not lists:
         parser().error('"-T fields" was given, but no fields with "-e"' if options.output == "fields" else '"-e" needs "-T fields"')
+    if wrong := ignored(options):
+        parser().error(wrong)
     if options.with_stream and options.save is None:
         parser().error('"--with-stream" needs "-w"')
     if options.show_secrets:
         from protocols.engine.scalars import Secret
         Secret.shown = True
     from tui.command import headless
+    from tui.command.piped import settled
     from tui.terminal import keyboard
     asked = options.output or options.tree or options.dump or options.count or options.follow or options.info or lists
-    asked = asked or options.save or options.filter is not None
+    asked = asked or options.save or options.check_plugin or options.filter is not None
     if asked or sys.stdout is None or not sys.stdout.isatty() or not keyboard.has_screens():
         return headless.run(files[0] if files else None, options)
-    return headless.guarded(lambda: _screens(files[0], options))
+    return headless.guarded(lambda: _screens(settled(files[0]), options))
 
 
 def _screens(file: Path, options: argparse.Namespace) -> int:

@@ -35,11 +35,14 @@ class UsageError(Exception):
 
 def run(file: Path | None, options: argparse.Namespace) -> int:
     """Print what `options` (of `cli.parser`) ask for; the exit status."""
-    return guarded(lambda: write(output(file, options)) or status(options))
+    from tui.command.piped import settled
+    return guarded(lambda: write(output(settled(file) if file is not None else None, options)) or status(options))
 
 
 def status(options: argparse.Namespace) -> int:
-    """0, or 1 when a filter was given that shows nothing."""
+    """0, or 1 when a filter was given that shows nothing, or a plugin was checked of which something is to say."""
+    if options.check_plugin:
+        return int(bool(options.faults))
     return int(options.filter is not None and not getattr(options, "found", 0))
 
 
@@ -98,6 +101,9 @@ def output(file: Path | None, options: argparse.Namespace) -> Iterable[str]:
         complain_all(known.problems)
         return names.protocol_lines(known) if options.list_protocols else names.field_lines(known)
     assert file is not None
+    if options.check_plugin:
+        from tui.command.check_plugin import checked
+        return checked(*indexed(file, options), options)
     if options.follow:
         return follow(file, options)
     if options.output == "fields":
@@ -248,7 +254,14 @@ def registry(options: argparse.Namespace) -> Registry:
     from platformdirs import user_config_path
 
     from protocols.registry import Registry
-    return Registry(options.plugin, user_config_path("protoview") / "plugins")
+    made = Registry(options.plugin, user_config_path("protoview") / "plugins")
+    if options.plugin:
+        made.decoders()
+        named = tuple(f"plugin {file}" for file in options.plugin)
+        wrong = [problem for problem in made.problems if problem.startswith(named)]
+        if wrong:
+            raise UsageError("\n".join([*wrong, *(made.tracebacks if options.traceback else ())]))
+    return made
 
 
 def open_capture(file: Path, options: argparse.Namespace) -> Capture:
@@ -271,6 +284,9 @@ def decode_as(capture: Capture, rule: str) -> None:
         raise UsageError(f"-d {rule}: wanted tcp.port==NUMBER,NAME, or another carrier than tcp: udp.port, websocket.port")
     try:
         capture.decode_as(transport, int(port), name)
+        taken = capture.registry.get(name).transports
+        if {"tcp", "udp"} & {transport} - taken:
+            raise UsageError(f"-d {rule}: {name} does not come over {transport}, only over {', '.join(sorted(taken))}")
     except KeyError as error:
         names = ", ".join(sorted(decoder.name for decoder in capture.registry.decoders()))
         raise UsageError(f"-d {rule}: no protocol {name!r}; there are: {names}") from error
