@@ -26,11 +26,12 @@ from captures.index.index import Index
 from captures.least_used import LeastUsed
 from captures.messages.conversation import Conversation
 from captures.messages.facts import Facts, FactsPending
+from captures.messages.follow import Follow
 from captures.messages.table import MessageTable
 from captures.packet import packets, rows
-from captures.packet.model import Packet, Row, Stream
-from captures.stream.follow import Follow
+from captures.packet.model import Packet, Row
 from captures.stream.pair import tcp_pair, udp_pair
+from captures.stream.places import Stream
 from captures.stream.tcp_analysis import TcpAnalysis
 from protocols.decoder import Decoder
 from protocols.lower.facts import Lower

@@ -15,8 +15,8 @@ from captures.filter import FilterError, Names, compile_filter
 from captures.filter.language.macros import expanded
 from captures.filter.language.nodes import printed
 from protocols.registry import Registry
-from tui.command.macro_file import MacroFile
 from tui.filter.completion import complete
+from tui.filter.macro_file import MacroFile
 from tui.filter.value_sample import Sample
 
 ROOT = Path(__file__).parent.parent

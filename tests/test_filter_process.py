@@ -26,7 +26,7 @@ from captures.filter.parallel import child
 from captures.filter.parallel.pool import FilterPool
 from captures.values.store import STORES
 from tui.app.app import ProtoviewApp
-from tui.app.worker import Worker
+from tui.parts.worker import Worker
 
 DATA = Path(__file__).parent / "data"
 MIXED = DATA / "filter" / "mixed.pcap"

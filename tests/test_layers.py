@@ -11,7 +11,7 @@ from packet_bytes import ACK, SYN, between, tcp, udp, write
 from captures.capture import Capture
 from captures.filter import FilterRun, Names, compile_filter
 from captures.output.ndjson import ndjson
-from captures.packet.model import Stream
+from captures.stream.places import Stream
 from protocols.decoder import HANDED_ON, MORE, REFUSED, TO_END, Carried, Decoder, Header, Kind, Match, Summary
 from protocols.engine.fields import Spec, raw, walk
 from protocols.registry import Registry

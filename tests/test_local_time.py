@@ -14,7 +14,7 @@ import pytest
 from captures.capture import Capture
 from captures.filter import FilterError, FilterRun, Names, compile_filter
 from protocols.engine.fields import calendar_time
-from tui.main.formats import TIME_FORMATS
+from tui.parts.formats import TIME_FORMATS
 
 CASE = Path(__file__).parent / "data" / "cases" / "filter-local-time.pcap"
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC")

@@ -7,8 +7,8 @@ from packet_bytes import ACK, MORE, SYN, A, B, between, ethernet, ip4, tcp, writ
 from zookeeper_wire import STAT, blob, connect_request, connect_response, i32, reply, request, text
 
 from captures.capture import Capture
-from captures.packet.model import Stream
-from captures.stream.follow import Follow
+from captures.messages.follow import Follow
+from captures.stream.places import Stream
 from protocols.zookeeper import tables as t
 
 SET = request(1, t.SET_DATA, text("/big") + blob(b"x" * 3000) + i32(-1))

@@ -8,7 +8,7 @@ import pytest
 
 from captures.capture import Capture
 from captures.output.follow_text import follow_text, wanted_stream
-from captures.packet.model import Stream
+from captures.stream.places import Stream
 from tui.command.cli import demo
 
 

@@ -8,7 +8,7 @@ from packet_bytes import ACK, SYN, between, tcp, write
 
 from captures.capture import Capture
 from captures.filter import FilterRun, Names, compile_filter
-from captures.packet.model import Stream
+from captures.stream.places import Stream
 from protocols.registry import Registry
 
 DATA = Path(__file__).parent / "data"

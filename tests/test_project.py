@@ -45,7 +45,7 @@ PRIVATE = re.compile(r"(?<![\w.])(?!self\b|cls\b)\w+(?:\.\w+)*\._(?!replace\b|as
 @pytest.mark.parametrize("path", [path for path in SOURCES if {"captures", "tui"} & set(path.relative_to(ROOT).parts[:1])], ids=shown)
 def test_nobody_reaches_into_what_is_private_to_another(path):
     own = {"messages/messages.py": {"other._messages"},                                                 # comparing with another of the same class
-           "app/textual_private.py": {"widget._check_refresh", "view._scroll_update", "textual._xterm_parser"}}     # what Textual does not publish
+           "parts/textual_private.py": {"widget._check_refresh", "view._scroll_update", "textual._xterm_parser"}}     # what Textual does not publish
     found = {one[0] for line in path.read_text().splitlines() for one in PRIVATE.finditer(line.partition("#")[0]) if not one[0].startswith(("self.", "os."))}
     assert found <= next((words for name, words in own.items() if str(path).endswith(name)), set())
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from captures.capture import Capture
 from captures.file.errors import CaptureError
-from captures.file.save import save_packets, with_streams
 from captures.filter import FilterRun, Names, compile_filter
+from captures.output.save import save_packets, with_streams
 
 MIXED = Path(__file__).parent / "data" / "filter" / "mixed.pcap"
 CASES = Path(__file__).parent / "data" / "cases"

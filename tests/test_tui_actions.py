@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.app import actions
 from tui.app.help_screen import HelpPane, HelpScreen, help_lines
-from tui.app.keys import KeyReader, Press, shown, token
 from tui.filter.filter_keys import FilterKeys
 from tui.find.find_controller import Finding
 from tui.follow.follow_screen import FollowPane, FollowScreen
 from tui.main.decode_screen import DecodeScreen
-from tui.main.field_tree import FieldTree
-from tui.main.hex_view import HexView
 from tui.main.main_screen import MainScreen
 from tui.main.navigation import Going
-from tui.main.packet_list import PacketList
-from tui.main.pane import Rows
-from tui.main.panes import Panes
 from tui.main.sorting import Sorting
+from tui.panes.field_tree import FieldTree
+from tui.panes.hex_view import HexView
+from tui.panes.packet_list import PacketList
+from tui.panes.panes import Panes
+from tui.parts import actions
+from tui.parts.keys import KeyReader, Press, shown, token
+from tui.parts.pane import Rows
 
 PANES = (actions.PACKETS, actions.TREE, actions.BYTES)
 

@@ -14,7 +14,7 @@ from captures.packet.model import Packet, Row
 from protocols.decoder import View
 from protocols.engine.fields import Field, Spec
 from tui.command.cli import demo
-from tui.main.copying import FORMS, Target, filter_expression
+from tui.panes.copying import FORMS, Target, filter_expression
 from tui.terminal import clipboard
 
 PATH = Spec("zookeeper.path", "Path", "string")

@@ -20,9 +20,9 @@ from captures import patterns
 from captures.capture import Capture
 from captures.filter.parallel.pool import FilterPool
 from tui.app.app import ProtoviewApp
-from tui.command.saved_filters import FilterStore
 from tui.filter.filter_keys import joined
-from tui.main.visible import Shown
+from tui.filter.saved_filters import FilterStore
+from tui.parts.visible import Shown
 
 SYN = [1, 2, 106, 107, 233, 234]
 

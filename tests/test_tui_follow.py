@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_tui_screens import Session, run
 
-from captures.stream.follow import Turn
+from captures.messages.follow import Turn
 from tui.follow import follow_lines
 from tui.follow.follow_lines import Lines, Place
 from tui.follow.follow_screen import FollowScreen
-from tui.main.formats import duration
+from tui.parts.formats import duration
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 from terminal import Terminal
 from textual import events
 
-from tui.app.textual_private import KeyParser
+from tui.parts.textual_private import KeyParser
 
 ERRORS = Path(__file__).parent / "data" / "zookeeper" / "zookeeper-java-3.9-errors.pcap.gz"
 PROGRAM = [sys.executable, "-m", "protoview", str(ERRORS)]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from protocols.engine.fields import printable
-from tui.main.columns import choose_columns
-from tui.main.formats import TIME_FORMATS, duration, fit, fit_middle, size
-from tui.main.layout import Choice, Shape, SizeClass, arrange, size_class
+from tui.parts.columns import choose_columns
+from tui.parts.formats import TIME_FORMATS, duration, fit, fit_middle, size
+from tui.parts.layout import Choice, Shape, SizeClass, arrange, size_class
 
 
 @pytest.mark.parametrize(("width", "height", "kind"), [

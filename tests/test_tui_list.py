@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_tui_screens import PACKETS, Session, run
 
 from tui.main.sorting import ordered
-from tui.main.visible import Ordered
+from tui.parts.visible import Ordered
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 5)), max_size=40), st.booleans())

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 from test_tui_screens import Session, run
 
-from tui.app.palette import PALETTES, Palette, protocol_colour
+from tui.parts.palette import PALETTES, Palette, protocol_colour
 from tui.terminal.colours import DEPTHS, asked, depth, guessed, told
 
 NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")

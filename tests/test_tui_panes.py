@@ -9,10 +9,10 @@ from test_tui_screens import PACKETS, Session, run
 from captures.capture import Capture
 from protocols.engine.fields import Field, Spec
 from tui.command.cli import demo
-from tui.main.field_tree import FieldTree
-from tui.main.hex_view import HexView
-from tui.main.packet_list import PacketList
-from tui.main.tree_nodes import covering
+from tui.panes.field_tree import FieldTree
+from tui.panes.hex_view import HexView
+from tui.panes.packet_list import PacketList
+from tui.panes.tree_nodes import covering
 
 
 def test_clicks_choose_rows_bytes_and_tree_marks() -> None:

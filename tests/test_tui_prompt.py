@@ -8,7 +8,7 @@ from test_tui_screens import PACKETS, Session, run
 from textual import events
 
 from captures.capture import Capture
-from tui.app.prompt import one_line
+from tui.parts.prompt import one_line
 
 
 @pytest.mark.parametrize("emptying", ["ctrl+u", "ctrl+w", "home ctrl+k", "ctrl+a ctrl+k", "backspace backspace backspace backspace backspace"])

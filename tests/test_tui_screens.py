@@ -15,11 +15,11 @@ from captures.capture import Capture
 from tui.app.app import ProtoviewApp
 from tui.app.help_screen import HelpScreen
 from tui.follow.follow_screen import FollowScreen
-from tui.main.field_tree import FieldTree
-from tui.main.hex_view import HexView
 from tui.main.main_screen import MainScreen
-from tui.main.packet_list import PacketList
-from tui.main.panes import Panes
+from tui.panes.field_tree import FieldTree
+from tui.panes.hex_view import HexView
+from tui.panes.packet_list import PacketList
+from tui.panes.panes import Panes
 
 ERRORS = Path(__file__).parent / "data" / "zookeeper" / "zookeeper-java-3.9-errors.pcap.gz"
 PACKETS = 257

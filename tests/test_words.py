@@ -12,10 +12,10 @@ from captures.output import names
 from captures.packet import expert
 from protocols.lower import link
 from protocols.registry import Registry
-from tui.app import actions
 from tui.command.cli import parser
 from tui.filter.filter_keys import COMMANDS
-from tui.main.copying import FORMS
+from tui.panes.copying import FORMS
+from tui.parts import actions
 
 ROOT = Path(__file__).parent.parent
 INSTEAD = {

@@ -29,8 +29,8 @@ from captures.messages.recognition import gather, ranking, recognise
 from captures.messages.unanswered import Unanswered
 from captures.messages.window import Window
 from captures.messages.words import ERRORS, described, is_error, joined
-from captures.packet.model import Origin
 from captures.stream.pair import StreamPair
+from captures.stream.places import Origin
 from protocols.decoder import Decoder, Header, Kind, Match, MessageBytes, Side, Status, Summary
 from protocols.engine.fields import printable
 from protocols.engine.mistakes import MISTAKES, failed

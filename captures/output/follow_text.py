@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from captures.messages.follow import Follow, Turn
 from captures.output.hexdump import WIDTH, hex_line
 from captures.output.text import relative_time
-from captures.packet.model import Stream
-from captures.stream.follow import Follow, Turn
+from captures.stream.places import Stream
 from protocols.engine.fields import printable
 
 __all__ = ["MODES", "Mode", "follow_text", "wanted_stream"]

@@ -5,19 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from captures.stream.places import Origin
 from protocols.decoder import View
 from protocols.engine.fields import Field
 
-__all__ = ["Origin", "Packet", "Row", "Stream", "View"]
-
-
-class Stream(NamedTuple):
-    """A stream by its number in tshark's counting: `Stream("tcp", 3)`. With `layer`, the filter name of a protocol, the stream of this protocol's
-    messages in it: `Stream("tcp", 3, "websocket")`; without, what TCP or UDP carries."""
-
-    transport: str
-    number: int
-    layer: str = ""
+__all__ = ["Packet", "Row", "View"]
 
 
 class Row(NamedTuple):
@@ -36,15 +28,6 @@ class Row(NamedTuple):
     info: str
     severity: str = ""
     pending: bool = False
-
-
-class Origin(NamedTuple):
-    """`length` bytes at `start` of a byte view came from `frame_start` of packet `packet` (index from 0)."""
-
-    start: int
-    length: int
-    packet: int
-    frame_start: int
 
 
 @dataclass(slots=True)

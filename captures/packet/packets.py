@@ -9,7 +9,8 @@ from captures.index.index import Index
 from captures.messages import pv_fields
 from captures.messages.conversation import Conversation, Hole, MessageRow
 from captures.messages.given import dissected
-from captures.packet.model import Origin, Packet, Row, View
+from captures.packet.model import Packet, Row, View
+from captures.stream.places import Origin
 from protocols.decoder import Kind
 from protocols.engine.fields import Field, Spec, generated, group, malformed
 from protocols.engine.mistakes import MISTAKES, failed

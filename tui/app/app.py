@@ -18,13 +18,13 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.timer import Timer
 
-from tui.app import actions
 from tui.app.help_screen import HelpScreen
-from tui.app.key_screen import KeyScreen
-from tui.app.keys import Press
-from tui.app.palette import PALETTES
-from tui.app.worker import Worker
 from tui.main.main_screen import MainScreen
+from tui.parts import actions
+from tui.parts.key_screen import KeyScreen
+from tui.parts.keys import Press
+from tui.parts.palette import PALETTES
+from tui.parts.worker import Worker
 from tui.terminal.clipboard import osc_52
 from tui.terminal.colours import depth, guessed, told
 from tui.terminal.driver import DeltaDriver, driver_class

@@ -8,15 +8,15 @@ from rich.style import Style
 from textual.app import ComposeResult
 from textual.strip import Strip
 
-from tui.app import actions
-from tui.app.actions import Action
-from tui.app.key_screen import KeyScreen
-from tui.app.keys import Press, shown
 from tui.filter.filter_keys import COMMANDS
 from tui.main.command_line import WORDS
-from tui.main.copying import FORMS
-from tui.main.formats import fit
-from tui.main.pane import Rows
+from tui.panes.copying import FORMS
+from tui.parts import actions
+from tui.parts.actions import Action
+from tui.parts.formats import fit
+from tui.parts.key_screen import KeyScreen
+from tui.parts.keys import Press, shown
+from tui.parts.pane import Rows
 
 KEYS_WIDTH = 18
 LEGEND = {

@@ -163,7 +163,7 @@ def macros(text: str) -> dict[str, str]:
     """The user's macros, where a filter may use some."""
     if "${" not in text:
         return {}
-    from tui.command.macro_file import MacroFile
+    from tui.filter.macro_file import MacroFile
     file = MacroFile()
     found = file.macros
     complain_all(file.problems)
@@ -172,7 +172,7 @@ def macros(text: str) -> dict[str, str]:
 
 def save(capture: Capture, chosen: Iterable[int], options: argparse.Namespace) -> Iterator[str]:
     """Write the chosen packets to a file, which is left alone when there are none; how many there were is said on standard error."""
-    from captures.file.save import save_packets
+    from captures.output.save import save_packets
     packets = list(chosen)
     if not packets:
         complain(f"{options.save}: not written, for there is no packet to save")

@@ -21,10 +21,10 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from protocols.engine.fields import printable
-from tui.app.prompt import TextLine
-from tui.app.status import Bar
 from tui.filter.completion import Candidate
-from tui.main.formats import fit
+from tui.parts.formats import fit
+from tui.parts.prompt import TextLine
+from tui.parts.status import Bar
 
 LABEL = " Filter / "
 LEAST_STATE, MOST_STATE = 18, 48

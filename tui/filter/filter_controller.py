@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui.main.formats import duration
-from tui.main.packet_list import PacketList
-from tui.main.visible import Shown
+from tui.panes.packet_list import PacketList
+from tui.parts.formats import duration
+from tui.parts.visible import Shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from captures.capture import Capture
     from captures.filter import Filter, Names
     from captures.filter.parallel.pool import FilterPool, PoolRun
-    from tui.app.worker import Worker
+    from tui.parts.worker import Worker
 
 PATIENCE = 0.04
 """Seconds that applying a filter waits for its first packets, so that a fast one changes the screen once."""

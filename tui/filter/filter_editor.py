@@ -14,10 +14,10 @@ from rich.cells import cell_len
 from textual.timer import Timer
 from textual.widget import Widget
 
-from tui.command.saved_filters import FilterStore
 from tui.filter.completion import Completion, complete
 from tui.filter.filter_bar import FilterBar, FilterHelp, FilterLine
 from tui.filter.filter_controller import Filtering
+from tui.filter.saved_filters import FilterStore
 from tui.filter.value_sample import Sample
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable
 
 from protocols.engine.fields import printable
-from tui.app.keys import Press
 from tui.filter.filter_editor import FilterEditor
-from tui.main.copying import filter_expression
-from tui.main.panes import Panes
+from tui.panes.copying import filter_expression
+from tui.panes.panes import Panes
+from tui.parts.keys import Press
 
 JOIN = {"=": "only", "!": "without", "&": "and", "|": "or", "x": "and not"}
 COMMANDS = {

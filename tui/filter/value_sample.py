@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from protocols.engine.fields import walk
-from tui.main.copying import literal
+from tui.panes.copying import literal
 
 if TYPE_CHECKING:
     from captures.capture import Capture

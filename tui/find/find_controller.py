@@ -14,13 +14,13 @@ import numpy as np
 from captures.find import FIELDS, Needle, Search, in_views, needle
 from captures.packet.model import Packet
 from protocols.engine.fields import printable
-from tui.app.keys import Press
-from tui.main.panes import Panes
-from tui.main.tree_nodes import Node, Path, below, nodes
+from tui.panes.panes import Panes
+from tui.panes.tree_nodes import Node, Path, below, nodes
+from tui.parts.keys import Press
 
 if TYPE_CHECKING:
     from captures.capture import Capture
-    from tui.app.worker import Worker
+    from tui.parts.worker import Worker
 
 PATIENCE = 0.03
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from captures.output.hexdump import WIDTH, hex_line, picture
 from protocols.engine.fields import printable, seconds
-from tui.main.formats import duration, fit, size
+from tui.parts.formats import duration, fit, size
 
 if TYPE_CHECKING:
+    from captures.messages.follow import Follow, Turn
     from captures.packet.model import Row
-    from captures.stream.follow import Follow, Turn
 
 VIEWS = ("decoded", "text", "hex")
 SMALL = 4_000_000

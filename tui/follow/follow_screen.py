@@ -10,21 +10,21 @@ from textual import events
 from textual.app import ComposeResult
 from textual.strip import Strip
 
-from captures.packet.model import Stream
+from captures.stream.places import Stream
 from protocols.engine.fields import printable
-from tui.app import actions
-from tui.app.key_screen import KeyScreen
-from tui.app.keys import Press
-from tui.app.prompt import Prompt
-from tui.app.status import Bar, Hints
 from tui.follow.follow_lines import VIEWS, Lines, Place
-from tui.main.formats import fit, size
-from tui.main.pane import Rows
+from tui.parts import actions
+from tui.parts.formats import fit, size
+from tui.parts.key_screen import KeyScreen
+from tui.parts.keys import Press
+from tui.parts.pane import Rows
+from tui.parts.prompt import Prompt
+from tui.parts.status import Bar, Hints
 
 if TYPE_CHECKING:
     from captures.capture import Capture
-    from captures.stream.follow import Follow
-    from tui.app.worker import Worker
+    from captures.messages.follow import Follow
+    from tui.parts.worker import Worker
 
 SIDES = {"both": None, "client": True, "server": False}
 MOST_COPIED = 1 << 20

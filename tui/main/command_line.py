@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.engine.fields import printable
-from tui.app import actions
-from tui.app.actions import Action
 from tui.filter.filter_keys import COMMANDS, FilterKeys
 from tui.main.navigation import Going
+from tui.parts import actions
+from tui.parts.actions import Action
 
 if TYPE_CHECKING:
     from captures.capture import Capture
-    from tui.app.worker import Worker
+    from tui.parts.worker import Worker
 
 WORDS = {
     "NUMBER": "go to that packet", "w FILE": "save the packets shown, as .pcapng or .pcap; w! FILE over a file that is there",
@@ -82,7 +82,7 @@ class CommandLine:
                             lambda fault: self.say(f"not saved: {printable(fault)}", "error"))
 
     def _save(self, packets: Sequence[int], path: Path) -> tuple[int, list[str]]:
-        from captures.file.save import save_packets
+        from captures.output.save import save_packets
         lost: list[str] = []
         return save_packets(self.capture, packets, path, tell=lost.append), lost
 

@@ -8,8 +8,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from protocols.engine.fields import printable
-from tui.main.copying import FORMS, Form, Target
-from tui.main.formats import fit
+from tui.panes.copying import FORMS, Form, Target
+from tui.parts.formats import fit
 
 GLIMPSE = 200
 MOST_BYTES = 4_096

@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.strip import Strip
 
 from protocols.engine.fields import printable
-from tui.app import actions
-from tui.app.key_screen import KeyScreen
-from tui.app.keys import Press
-from tui.main.formats import fit
-from tui.main.pane import Rows
+from tui.parts import actions
+from tui.parts.formats import fit
+from tui.parts.key_screen import KeyScreen
+from tui.parts.keys import Press
+from tui.parts.pane import Rows
 
 
 class DecoderChoice(NamedTuple):

@@ -12,38 +12,38 @@ from textual import events
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from captures.packet.model import Stream
+from captures.stream.places import Stream
 from protocols.engine.fields import Field
-from tui.app import actions
-from tui.app.actions import Action
-from tui.app.key_screen import KeyScreen
-from tui.app.keys import Press
-from tui.app.prompt import Prompt
-from tui.app.status import Bar, Hints
-from tui.app.textual_private import draw_together
-from tui.command.saved_filters import FilterStore
 from tui.filter.filter_bar import FilterHelp, FilterLine
 from tui.filter.filter_controller import Filtering
 from tui.filter.filter_editor import FilterEditor
 from tui.filter.filter_keys import JOIN, FilterKeys
+from tui.filter.saved_filters import FilterStore
 from tui.find.find_controller import Finding
 from tui.follow.follow_screen import FollowScreen
 from tui.main.command_line import CommandLine
 from tui.main.copy_menu import CopyMenu
-from tui.main.copying import FORMS, Target
 from tui.main.decode_screen import DecoderChoice, DecodeScreen
-from tui.main.field_tree import FieldTree
-from tui.main.formats import size
-from tui.main.layout import LEAST_HEIGHT, LEAST_WIDTH, SizeClass, size_class
 from tui.main.navigation import Going
-from tui.main.packet_list import PacketList
-from tui.main.panes import Panes
 from tui.main.sorting import LETTERS, Sorting
+from tui.panes.copying import FORMS, Target
+from tui.panes.field_tree import FieldTree
+from tui.panes.packet_list import PacketList
+from tui.panes.panes import Panes
+from tui.parts import actions
+from tui.parts.actions import Action
+from tui.parts.formats import size
+from tui.parts.key_screen import KeyScreen
+from tui.parts.keys import Press
+from tui.parts.layout import LEAST_HEIGHT, LEAST_WIDTH, SizeClass, size_class
+from tui.parts.prompt import Prompt
+from tui.parts.status import Bar, Hints
+from tui.parts.textual_private import draw_together
 from tui.terminal import clipboard
 
 if TYPE_CHECKING:
     from captures.capture import Capture
-    from tui.app.worker import Worker
+    from tui.parts.worker import Worker
 
 FIND = "find "
 

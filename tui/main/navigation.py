@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui.app.keys import Press
-from tui.main.panes import PATIENCE, Panes
+from tui.panes.panes import PATIENCE, Panes
+from tui.parts.keys import Press
 
 if TYPE_CHECKING:
     from captures.capture import Capture
-    from tui.app.worker import Worker
+    from tui.parts.worker import Worker
 
 MOST_STEPS = 100_000
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tui.app.keys import Press
-from tui.main.packet_list import PacketList
-from tui.main.visible import Ordered
+from tui.panes.packet_list import PacketList
+from tui.parts.keys import Press
+from tui.parts.visible import Ordered
 
 if TYPE_CHECKING:
     from captures.capture import Capture
     from captures.packet.model import Row
-    from tui.app.worker import Worker
+    from tui.parts.worker import Worker
 
 LETTERS = {"n": "No.", "t": "Time", "r": "RRT", "s": "Source", "d": "Destination", "p": "Protocol", "l": "Length", "i": "Info"}
 LARGEST_FIRST = ("RRT", "Length")

@@ -18,7 +18,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
-from tui.app.textual_private import KeyParser
+from tui.parts.textual_private import KeyParser
 from tui.terminal import keyboard
 from tui.terminal.colours import asked
 from tui.terminal.picture import Picture

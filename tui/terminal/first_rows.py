@@ -64,9 +64,9 @@ def _lines(index: Index, name: str, columns: int, lines: int) -> list[str]:
     addresses only, but for the file's name."""
     from protocols.engine.fields import seconds
     from protocols.engine.printable import printable
-    from tui.main.columns import LEAD, choose_columns
-    from tui.main.formats import fit, fit_middle
-    from tui.main.layout import Choice, arrange, frame, size_class
+    from tui.parts.columns import LEAD, choose_columns
+    from tui.parts.formats import fit, fit_middle
+    from tui.parts.layout import Choice, arrange, frame, size_class
 
     c = index.columns
     kind = size_class(columns, lines)

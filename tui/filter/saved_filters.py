@@ -10,7 +10,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from captures.file.atomic import replacing
-from tui.command.macro_file import MacroFile
+from tui.filter.macro_file import MacroFile
 
 MOST_HISTORY = 500
 LONGEST_REMEMBERED = 10_000

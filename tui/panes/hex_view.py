@@ -16,9 +16,9 @@ from textual.strip import Strip
 from captures.output.hexdump import hex_digits, picture
 from captures.packet.model import View
 from protocols.engine.fields import printable
-from tui.app.keys import Press
-from tui.main.formats import size
-from tui.main.pane import Pane
+from tui.parts.formats import size
+from tui.parts.keys import Press
+from tui.parts.pane import Pane
 
 Range = tuple[int, int]
 

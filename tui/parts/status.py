@@ -14,9 +14,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from protocols.engine.fields import printable
-from tui.app.actions import Action
-from tui.app.keys import shown
-from tui.main.formats import fit
+from tui.parts.actions import Action
+from tui.parts.formats import fit
+from tui.parts.keys import shown
 
 FIRST = ("filter", "error-next", "peer", "follow", "copy", "help", "quit")
 """Names of the actions whose keys are shown first, whatever else there is room for."""

@@ -16,10 +16,10 @@ from textual.strip import Strip
 
 from protocols.engine.fields import Field, printable
 from protocols.lower import link
-from tui.app.keys import Press
-from tui.main.formats import fit
-from tui.main.pane import Rows
-from tui.main.tree_nodes import Node, Path, below, nodes
+from tui.panes.tree_nodes import Node, Path, below, nodes
+from tui.parts.formats import fit
+from tui.parts.keys import Press
+from tui.parts.pane import Rows
 
 MOST_LINES = 50_000
 """More lines than this "open everything" does not make."""

@@ -17,18 +17,18 @@ from textual.containers import Container
 
 from captures.packet.model import Packet
 from protocols.engine.fields import printable
-from tui.app.keys import Press
-from tui.app.textual_private import draw_together
-from tui.main.field_tree import FieldTree
-from tui.main.hex_view import HexView, Range
-from tui.main.layout import PANES, Box, Choice, SizeClass, arrange, frame, size_class
-from tui.main.packet_list import PacketList
-from tui.main.pane import Pane
-from tui.main.tree_nodes import covering
+from tui.panes.field_tree import FieldTree
+from tui.panes.hex_view import HexView, Range
+from tui.panes.packet_list import PacketList
+from tui.panes.tree_nodes import covering
+from tui.parts.keys import Press
+from tui.parts.layout import PANES, Box, Choice, SizeClass, arrange, frame, size_class
+from tui.parts.pane import Pane
+from tui.parts.textual_private import draw_together
 
 if TYPE_CHECKING:
     from captures.capture import Capture
-    from tui.app.worker import Worker
+    from tui.parts.worker import Worker
 
 PATIENCE = 0.03
 """Seconds that a move waits for its packet, so that all panes change in one frame."""

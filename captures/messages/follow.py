@@ -12,7 +12,7 @@ from typing import Literal
 
 from captures.index.index import Index
 from captures.messages.conversation import Conversation
-from captures.packet.model import Stream
+from captures.stream.places import Stream
 
 TurnKind = Literal["message", "data", "gap", "hole"]
 

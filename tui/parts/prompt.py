@@ -22,7 +22,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from protocols.engine.fields import printable
-from tui.main.formats import fit
+from tui.parts.formats import fit
 
 EDITS = {
     "left": Input.action_cursor_left, "right": Input.action_cursor_right, "ctrl+left": Input.action_cursor_left_word,

@@ -9,8 +9,8 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.app.keys import Press
-from tui.app.textual_private import set_virtual_size
+from tui.parts.keys import Press
+from tui.parts.textual_private import set_virtual_size
 
 WHEEL = 3
 

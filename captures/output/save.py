@@ -16,7 +16,6 @@ import numpy as np
 from captures.capture import Capture
 from captures.file.atomic import replacing
 from captures.file.clock import NO_TIME
-from captures.file.copying import copied_blocks, copied_records
 from captures.file.errors import CaptureError
 from captures.file.interface import Interface
 from captures.file.pcap import FCS_SHIFT, FCS_THERE, MODIFIED_HEADER, PcapSource
@@ -24,6 +23,7 @@ from captures.file.pcapng import PcapngSource
 from captures.file.source import Source
 from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation, MessageRow
+from captures.output.copying import copied_blocks, copied_records
 from protocols.engine.fields import printable
 from protocols.lower.facts import PacketOptions
 

@@ -9,7 +9,7 @@ from captures.output.hexdump import hex_lines
 from captures.output.ndjson import indented, node_json
 from captures.packet.model import Packet
 from protocols.engine.fields import Field, seconds
-from tui.main.plain_json import document, named_value, plain_json
+from tui.panes.plain_json import document, named_value, plain_json
 
 MOST_FIELDS = 100_000
 

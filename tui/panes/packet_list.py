@@ -19,13 +19,13 @@ from textual.strip import Strip
 
 from captures.least_used import LeastUsed
 from captures.packet.model import Row
-from tui.app.keys import Press
-from tui.app.palette import COLOURS, protocol_colour
-from tui.main.columns import LEAD, ListColumns, choose_columns
-from tui.main.formats import DELTA, DELTA_SHOWN, TIME_FORMATS, duration, fit, fit_middle
-from tui.main.pane import Rows
-from tui.main.row_source import RowSource
-from tui.main.visible import Ordered, Shown
+from tui.panes.row_source import RowSource
+from tui.parts.columns import LEAD, ListColumns, choose_columns
+from tui.parts.formats import DELTA, DELTA_SHOWN, TIME_FORMATS, duration, fit, fit_middle
+from tui.parts.keys import Press
+from tui.parts.palette import COLOURS, protocol_colour
+from tui.parts.pane import Rows
+from tui.parts.visible import Ordered, Shown
 
 if TYPE_CHECKING:
     from captures.capture import Capture

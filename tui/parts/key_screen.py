@@ -7,11 +7,11 @@ from textual import events
 from textual.screen import Screen
 from textual.widgets import Input
 
-from tui.app import actions
-from tui.app.actions import Action
-from tui.app.keys import ONCE, KeyReader, Press, token
-from tui.app.prompt import TextLine
-from tui.main.pane import Pane
+from tui.parts import actions
+from tui.parts.actions import Action
+from tui.parts.keys import ONCE, KeyReader, Press, token
+from tui.parts.pane import Pane
+from tui.parts.prompt import TextLine
 
 
 class KeyScreen(Screen[Any], inherit_bindings=False):

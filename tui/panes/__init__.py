@@ -1,0 +1,1 @@
+"""The three panes: packets, the tree of one, its bytes."""
