@@ -253,8 +253,6 @@ class Capture:
 
     def _failed(self, layer: Conversation, packet: int) -> bool:
         """Whether a message that ends in the packet is shown as an error."""
-        if layer.messages is None:
-            return False
         rows = layer.messages.in_packets(np.array([packet]))
         words = self.messages.words(layer)
         words.read(rows)
@@ -375,5 +373,5 @@ class Capture:
             pair = (tcp_pair if stream.transport == "tcp" else udp_pair)(self.index, stream.number)
             conversation = Conversation(pair, self.load(), forced, self._facts)
             state = StreamState(TcpAnalysis(self.index, stream.number) if stream.transport == "tcp" else None, conversation, count, seen)
-            self._streams.put(stream, state, len(conversation.pdus))
+            self._streams.put(stream, state, len(conversation.messages))
             return state

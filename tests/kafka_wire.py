@@ -297,7 +297,7 @@ def conversations(name: str) -> list[Conversation]:
 def messages(name: str) -> Iterator[tuple[Any, MessageBytes]]:
     """(PDU, message) of every Kafka message of a recording."""
     for conversation in conversations(name):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             yield pdu, conversation.message(pdu)
 
 

@@ -32,7 +32,7 @@ def rows(name: str) -> list[tuple[int, str, str, int | None, str]]:
     def row(pdu: MessageRow) -> tuple[int, str, str, int | None, str]:
         words = one.summary(pdu)
         return pdu.packet + 1, words.op, str(words.status or ""), pdu.peer.packet + 1 if pdu.peer else None, words.info
-    return [row(pdu) for pdu in one.pdus]
+    return [row(pdu) for pdu in one.messages]
 
 
 def texts(name: str) -> str:
@@ -40,8 +40,8 @@ def texts(name: str) -> str:
     one = conversation(name)
     decoder = one.decoder
     assert decoder is not None
-    trees = [field.text for pdu in one.pdus for field in walk(decoder.dissect(one.message(pdu)))]
-    return "\n".join([*trees, *(row[4] for row in rows(name)), *(" ".join(one.summary(pdu).targets) for pdu in one.pdus)])
+    trees = [field.text for pdu in one.messages for field in walk(decoder.dissect(one.message(pdu)))]
+    return "\n".join([*trees, *(row[4] for row in rows(name)), *(" ".join(one.summary(pdu).targets) for pdu in one.messages)])
 
 
 def test_operations_of_clickhouse_keeper_have_names_paths_and_answers() -> None:
@@ -52,12 +52,12 @@ def test_operations_of_clickhouse_keeper_have_names_paths_and_answers() -> None:
         (8, "filteredList", "ok", 9), (10, "multi", "ok", 11), (12, "removeRecursive", "ok", 13), (14, "filteredList", "client_error", 15),
         (16, "multiRead", "ok", 17), (18, "getChildren2", "ok", 19)]
     one = conversation("keeper-operations")
-    targets = {pdu.packet + 1: one.summary(pdu).targets for pdu in one.pdus}
+    targets = {pdu.packet + 1: one.summary(pdu).targets for pdu in one.messages}
     table = "/clickhouse/tables/01/t"
     assert targets[8] == targets[9] == (f"{table}/replicas",)
     assert targets[10] == targets[11] == (f"{table}/blocks/x", f"{table}/log/log-", f"{table}/mutations")
     assert targets[16] == targets[17] == ("/a", "/b")
-    assert [one.summary(pdu).error for pdu in one.pdus if pdu.packet == 14] == ["NONODE"]
+    assert [one.summary(pdu).error for pdu in one.messages if pdu.packet == 14] == ["NONODE"]
     shown = texts("keeper-operations")
     assert "2 children" in shown and "limit=1000" in shown and "log-0000000001" in shown
     for wrong in ("alformed", "not terminated", "UNIMPLEMENTED", "no server", "no name here"):
@@ -69,8 +69,8 @@ def test_xids_of_eight_bytes_are_read_where_the_handshake_says_so() -> None:
     assert found == [(4, "connect", "ok", 5), (5, "connect", "ok", 4), (6, "getData", "ok", 7), (7, "getData", "ok", 6),
                      (8, "getChildren2", "client_error", 9), (9, "getChildren2", "client_error", 8), (10, "ping", "ok", 11), (11, "ping", "ok", 10)]
     one = conversation("keeper-xid64")
-    assert [one.summary(pdu).id for pdu in one.pdus] == ["", "", "1", "1", "2", "2", "-2", "-2"]
-    assert [one.summary(pdu).targets for pdu in one.pdus][2:6] == [("/keeper/api_version",)] * 2 + [("/a",)] * 2
+    assert [one.summary(pdu).id for pdu in one.messages] == ["", "", "1", "1", "2", "2", "-2", "-2"]
+    assert [one.summary(pdu).targets for pdu in one.messages][2:6] == [("/keeper/api_version",)] * 2 + [("/a",)] * 2
     assert "alformed" not in texts("keeper-xid64")
 
 
@@ -81,7 +81,7 @@ def test_a_status_without_a_name_is_an_answer_like_any_other() -> None:
                      (7, "create_stream", "server_error", 6),
                      (8, "create_stream", "client_error", 6), (9, "ping", "ok", 6), (10, "ping", "ok", 11), (11, "ping", "ok", 10)]
     one = conversation("iggy-new-status")
-    assert [one.summary(pdu).code for pdu in one.pdus if pdu.packet + 1 in (7, 8)] == [13099, 1012]
+    assert [one.summary(pdu).code for pdu in one.messages if pdu.packet + 1 in (7, 8)] == [13099, 1012]
 
 
 @pytest.mark.parametrize("name", ["iggy-protocol-0.12", "iggy-protocol-0.12-low"])
@@ -89,7 +89,7 @@ def test_the_version_that_a_login_states_decides_its_layout(name: str) -> None:
     """32 bytes of secret, then 4 bytes "iggy", a password of 4 bytes and no context, by the client's own source; none of the secret is shown."""
     one = conversation(name)
     assert [(row[1], row[2], row[4].split(" ←")[0].split()[1]) for row in rows(name)] == [("login_user", "client_error", "iggy")] * 4
-    logins = [pdu for pdu in one.pdus if pdu.kind is Kind.REQUEST]
+    logins = [pdu for pdu in one.messages if pdu.kind is Kind.REQUEST]
     assert one.decoder is not None
     for pdu in logins:
         message = one.message(pdu)
@@ -111,7 +111,7 @@ def test_a_session_of_which_eighteen_bytes_a_packet_were_captured_keeps_its_name
     one = conversation("zookeeper-cut-named-kafka")
     assert one.decoder is not None and one.decoder.name == "zookeeper"
     assert [row[1] for row in rows("zookeeper-cut-named-kafka")] == ["connect", "connect", "getData", "getData", "getData", "getData", "multi", "multi"]
-    assert {one.summary(pdu).status for pdu in one.pdus} == {Status.TRUNCATED}
+    assert {one.summary(pdu).status for pdu in one.messages} == {Status.TRUNCATED}
     assert not [row[4] for row in rows("zookeeper-cut-named-kafka") if "OK" in row[4]]
 
 

@@ -40,7 +40,7 @@ class Talk:
 
 
 def peers(conversation: Conversation) -> list[int | None]:
-    return [pdu.peer.row if pdu.peer is not None else None for pdu in conversation.pdus]
+    return [pdu.peer.row if pdu.peer is not None else None for pdu in conversation.messages]
 
 
 def test_responses_pair_with_requests_by_key() -> None:
@@ -50,11 +50,11 @@ def test_responses_pair_with_requests_by_key() -> None:
     talk.say(0, toy(Q, 3))
     talk.say(1, toy(A, 3) + toy(A, 1))
     conversation = talk.read()
-    assert [pdu.header.key for pdu in conversation.pdus] == [1, 2, 2, 3, 3, 1]
+    assert [pdu.header.key for pdu in conversation.messages] == [1, 2, 2, 3, 3, 1]
     assert peers(conversation) == [5, 2, 1, 4, 3, 0]
-    assert [pdu.packet for pdu in conversation.pdus] == [2, 2, 3, 4, 5, 5]
-    assert [pdu.from_client for pdu in conversation.pdus] == [True, True, False, True, False, False]
-    assert [pdu.row for pdu in conversation.pdus] == list(range(6))
+    assert [pdu.packet for pdu in conversation.messages] == [2, 2, 3, 4, 5, 5]
+    assert [pdu.from_client for pdu in conversation.messages] == [True, True, False, True, False, False]
+    assert [pdu.row for pdu in conversation.messages] == list(range(6))
     assert conversation.client_side == 0
     assert conversation.holes == []
 
@@ -104,7 +104,7 @@ def test_events_pair_with_nothing_and_a_one_way_request_expects_nothing() -> Non
     talk.say(1, toy(EVENT, 1) + toy(A, 2))
     conversation = talk.read()
     assert peers(conversation) == [None, 3, None, 1]
-    assert [conversation.summary(pdu).status for pdu in conversation.pdus] == [None, Status.OK, None, Status.OK]
+    assert [conversation.summary(pdu).status for pdu in conversation.messages] == [None, Status.OK, None, Status.OK]
 
 
 def test_times_are_from_the_last_byte_of_the_request_to_the_first_of_the_response() -> None:
@@ -115,12 +115,12 @@ def test_times_are_from_the_last_byte_of_the_request_to_the_first_of_the_respons
     for segment, when in zip(talk.segments, (0, 0, 5, 1_000, 3_500, 9_000), strict=True):
         segment.time = when
     conversation = talk.read()
-    assert [(pdu.first_packet, pdu.packet) for pdu in conversation.pdus] == [(2, 3), (4, 5)]
-    assert [conversation.rrt(pdu) for pdu in conversation.pdus] == [2_500, 2_500]
+    assert [(pdu.first_packet, pdu.packet) for pdu in conversation.messages] == [(2, 3), (4, 5)]
+    assert [conversation.rrt(pdu) for pdu in conversation.messages] == [2_500, 2_500]
     talk = Talk()
     talk.say(0, toy(Q, 1))
     alone = talk.read()
-    assert alone.rrt(alone.pdus[0]) is None
+    assert alone.rrt(alone.messages[0]) is None
 
 
 def test_a_response_captured_before_its_request_is_paired_when_it_acknowledges_it() -> None:
@@ -129,7 +129,7 @@ def test_a_response_captured_before_its_request_is_paired_when_it_acknowledges_i
     talk.say(1, toy(A, 1))
     talk.segments[2], talk.segments[3] = talk.segments[3], talk.segments[2]
     conversation = talk.read()
-    assert [pdu.header.kind for pdu in conversation.pdus] == [Kind.RESPONSE, Kind.REQUEST]
+    assert [pdu.header.kind for pdu in conversation.messages] == [Kind.RESPONSE, Kind.REQUEST]
     assert peers(conversation) == [1, 0]
 
 
@@ -147,7 +147,7 @@ def test_the_order_in_the_file_of_the_two_directions_changes_no_pair(decoder: ty
             "answers early": lambda at, side: (at - 5 * side, at)}
     talk.segments = opened + [one for _, one in sorted(enumerate(rest), key=lambda each: rank[order](each[0], each[1].side))]
     conversation = talk.read(decoder())
-    wanted = [[pdu for pdu in conversation.pdus if pdu.side == side] for side in (0, 1)]
+    wanted = [[pdu for pdu in conversation.messages if pdu.side == side] for side in (0, 1)]
     assert len(wanted[0]) == len(wanted[1]) == 11
     assert [pdu.peer for pdu in wanted[0]] == wanted[1]
     assert [pdu.peer for pdu in wanted[1]] == wanted[0]
@@ -159,7 +159,7 @@ def test_a_response_that_came_before_a_request_of_its_key_is_not_its_answer() ->
     talk.say(0, toy(Q, 1))
     conversation = talk.read()
     assert peers(conversation) == [None, None]
-    assert [conversation.summary(pdu).status for pdu in conversation.pdus] == [Status.ORPHAN, Status.NOT_CAPTURED]
+    assert [conversation.summary(pdu).status for pdu in conversation.messages] == [Status.ORPHAN, Status.NOT_CAPTURED]
 
 
 def test_a_lost_answer_does_not_shift_the_pairs_behind_it() -> None:
@@ -170,7 +170,7 @@ def test_a_lost_answer_does_not_shift_the_pairs_behind_it() -> None:
             talk.say(0, toy(kinds[0], 5))
             talk.say(1, toy(kinds[1], 5), lost=i == 2)
         conversation = talk.read(decoder)
-        requests = [pdu for pdu in conversation.pdus if pdu.from_client]
+        requests = [pdu for pdu in conversation.messages if pdu.from_client]
         assert [pdu.peer is not None for pdu in requests] == [True, True, False, True, True, True]
         assert all(pdu.peer is None or pdu.peer.row == pdu.row + 1 for pdu in requests)
 
@@ -181,14 +181,14 @@ def test_words_are_shared_by_a_pair() -> None:
     talk.say(1, toy(A, 1) + toy(A, 2, code=7) + toy(A, 9))
     talk.segments.append(Segment(1, talk.next[1], flags=FIN | ACK, ack=talk.next[0]))
     conversation = talk.read()
-    words = [conversation.summary(pdu) for pdu in conversation.pdus]
+    words = [conversation.summary(pdu) for pdu in conversation.messages]
     assert [one.op for one in words] == ["op1", "op2", "op3", "op1", "op2", ""]
     assert [one.target for one in words] == ["/t", "/t", "/t", "/t", "/t", ""]
     assert [one.status for one in words] == [Status.OK, Status.SERVER_ERROR, Status.NO_RESPONSE, Status.OK, Status.SERVER_ERROR, Status.ORPHAN]
     assert [one.code for one in words] == [0, 7, None, 0, 7, 0]
     assert [one.error for one in words] == ["", "Bad", "", "", "Bad", ""]
     assert [one.info for one in words] == ["request"] * 3 + ["response"] * 3
-    assert [conversation.severity(pdu) for pdu in conversation.pdus] == ["", "", "warning", "", "error", "note"]
+    assert [conversation.severity(pdu) for pdu in conversation.messages] == ["", "", "warning", "", "error", "note"]
 
 
 def test_a_message_that_is_cut_off_is_truncated() -> None:
@@ -196,9 +196,9 @@ def test_a_message_that_is_cut_off_is_truncated() -> None:
     talk.say(0, toy(Q, 1))
     talk.say(1, toy(A, 1, bytes(100))[:60])
     conversation = talk.read()
-    response = conversation.pdus[1]
+    response = conversation.messages[1]
     assert (response.have, response.length, response.complete, response.packet) == (60, 109, False, 3)
-    assert [conversation.summary(pdu).status for pdu in conversation.pdus] == [Status.TRUNCATED, Status.TRUNCATED]
+    assert [conversation.summary(pdu).status for pdu in conversation.messages] == [Status.TRUNCATED, Status.TRUNCATED]
     assert not conversation.message(response).complete
     assert conversation.data(response) == toy(A, 1, bytes(100))[:60]
 
@@ -227,7 +227,7 @@ def test_pieces_of_a_fragmented_datagram_lie_in_its_fragments() -> None:
     at = talk.say(0, message)
     talk.segments[at].datagram = Datagram(bytes(20) + message, ((8, 34, 32, 0), (9, 38, 27, 32)))
     conversation = talk.read()
-    pdu = conversation.pdus[0]
+    pdu = conversation.messages[0]
     assert conversation.data(pdu) == message
     assert conversation.origins(pdu) == [(0, 12, 8, 54), (12, 27, 9, 38)]
 
@@ -240,7 +240,7 @@ def test_bytes_of_no_message_are_told_packet_by_packet() -> None:
     conversation = talk.read()
     assert [(hole.start, hole.end, hole.packet) for hole in conversation.holes] == [(9, 30, first)]
     assert [conversation.hole_data(hole) for packet in (first, second, third) for hole in conversation.holes_of(packet)] == [b"garbage ", b"more garbage", b"!"]
-    assert [pdu.header.key for pdu in conversation.pdus] == [0, 1, 2]
+    assert [pdu.header.key for pdu in conversation.messages] == [0, 1, 2]
 
 
 def test_the_peer_is_made_when_it_is_asked_for() -> None:
@@ -248,7 +248,7 @@ def test_the_peer_is_made_when_it_is_asked_for() -> None:
     talk.say(0, toy(Q, 1, b"question"))
     talk.say(1, toy(A, 1, b"answer"))
     conversation = talk.read()
-    request, response = (conversation.message(pdu) for pdu in conversation.pdus)
+    request, response = (conversation.message(pdu) for pdu in conversation.messages)
     assert response.peer is not None
     assert response.peer.data == request.data
     assert response.peer.peer is not None
@@ -267,7 +267,7 @@ def test_a_server_that_speaks_first_is_not_taken_for_the_client() -> None:
         segment.side = 1 - segment.side
     conversation = talk.read(ports=(7777, 50000))
     assert conversation.client_side == 0  # Toy takes the asking side for the client
-    assert [pdu.from_client for pdu in conversation.pdus] == [True, False]
+    assert [pdu.from_client for pdu in conversation.messages] == [True, False]
 
 
 def test_nobody_claims_what_nobody_knows() -> None:
@@ -275,7 +275,7 @@ def test_nobody_claims_what_nobody_knows() -> None:
     talk.say(0, b"something else")
     conversation = talk.read()
     assert conversation.decoder is None
-    assert (conversation.pdus, conversation.holes, conversation.of_packet(2), conversation.holes_of(2)) == ([], [], [], [])
+    assert (list(conversation.messages), conversation.holes, conversation.of_packet(2), conversation.holes_of(2)) == ([], [], [], [])
     assert conversation.client_side == 0
     assert Talk().read().decoder is None
 
@@ -311,13 +311,13 @@ def test_a_decoder_that_fails_is_told_and_ends_nothing() -> None:
     talk.say(1, b"".join(toy(A, i) for i in range(6)))
     conversation = talk.read(Broken())
     assert peers(conversation) == [6, 7, None, None, 10, 11, 0, 1, None, None, 4, 5]
-    kinds = [pdu.header.kind for pdu in conversation.pdus]
+    kinds = [pdu.header.kind for pdu in conversation.messages]
     assert [row for row, kind in enumerate(kinds) if kind is Kind.EVENT] == [2, 3, 8, 9]
-    infos = [conversation.summary_text(pdu) for pdu in conversation.pdus]
+    infos = [conversation.summary_text(pdu) for pdu in conversation.messages]
     assert re.fullmatch(r"9 bytes; the decoder failed: RuntimeError: two\\x1b\[31m \(test_conversation\.py:\d+\)", infos[2])
     assert re.fullmatch(r"9 bytes; the decoder failed: KeyError: 'four' \(test_conversation\.py:\d+\)", infos[4])
     assert infos[3].startswith("9 bytes; the decoder failed: TypeError: Header.key is of type list, not hashable (test_conversation.py:")
-    assert conversation.severity(conversation.pdus[2]) == "error"
+    assert conversation.severity(conversation.messages[2]) == "error"
 
 
 def test_what_a_decoder_says_can_not_steer_the_terminal() -> None:
@@ -328,7 +328,7 @@ def test_what_a_decoder_says_can_not_steer_the_terminal() -> None:
     talk = Talk()
     talk.say(0, toy(Q, 1))
     conversation = talk.read(Rude())
-    assert conversation.summary_text(conversation.pdus[0]) == "a\\x1b[2J\\nb é"
+    assert conversation.summary_text(conversation.messages[0]) == "a\\x1b[2J\\nb é"
 
 
 def test_headers_see_at_most_4096_bytes_and_the_first_message_is_marked() -> None:
@@ -353,7 +353,7 @@ def test_both_directions_may_start_in_the_middle() -> None:
         talk.say(1, toy(A, i, bytes(30)))
     talk.segments[0].data, talk.segments[0].seq = talk.segments[0].data[11:], talk.segments[0].seq + 11
     conversation = talk.read(forced=Toy())
-    assert [pdu.header.key for pdu in conversation.pdus] == [0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert [pdu.header.key for pdu in conversation.messages] == [0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert peers(conversation) == [None, 2, 1, 4, 3, 6, 5, 8, 7]
     assert [(hole.start, hole.end) for hole in conversation.holes] == [(0, 28)]
 
@@ -388,8 +388,8 @@ def test_every_exchange_is_paired_however_it_was_captured(sizes: list[tuple[int,
     conversation = talk.read(kind())
     assert conversation.holes == []
     keys = sorted((f"op{i}", side) for i in range(len(sizes)) for side in (False, True))
-    assert sorted((pdu.header.op, pdu.from_client) for pdu in conversation.pdus) == keys
-    for pdu in conversation.pdus:
+    assert sorted((pdu.header.op, pdu.from_client) for pdu in conversation.messages) == keys
+    for pdu in conversation.messages:
         assert pdu.complete
         assert pdu.peer is not None
         assert pdu.peer.header.op == pdu.header.op
@@ -409,7 +409,7 @@ def test_any_bytes_are_read_without_an_exception(parts: list[tuple[int, int, byt
     if not segments:
         return
     conversation = Conversation(tcp_pair(StandIn(segments), 0), [kind()], {"tcp": kind()})  # type: ignore[arg-type]
-    for pdu in conversation.pdus:
+    for pdu in conversation.messages:
         assert isinstance(pdu, MessageRow)
         assert pdu.peer is None or pdu.peer.peer == pdu
         conversation.summary(pdu)
@@ -430,9 +430,9 @@ def test_a_stream_of_many_small_messages_costs_microseconds_each() -> None:
     clock = time.thread_time()
     conversation = talk.read()
     spent = time.thread_time() - clock
-    assert all(pdu.peer is not None for pdu in conversation.pdus)
-    assert len(conversation.pdus) == 2 * count
-    assert spent / len(conversation.pdus) < 50e-6
+    assert all(pdu.peer is not None for pdu in conversation.messages)
+    assert len(conversation.messages) == 2 * count
+    assert spent / len(conversation.messages) < 50e-6
 
 
 @pytest.mark.parametrize("decoder", [Toy(), Ordered(), Lines()])

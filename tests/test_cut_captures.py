@@ -57,7 +57,7 @@ def read(path: Path) -> tuple[dict[str, str | None], dict[tuple[str, int, int], 
     for stream, pair in pairs(path):
         one = Conversation(pair, DECODERS)
         names[stream] = one.decoder.name if one.decoder is not None else None
-        for pdu in one.pdus:
+        for pdu in one.messages:
             if pdu.kind is Kind.RESPONSE:
                 statuses[stream, pdu.side, pdu.start] = one.summary(pdu).status
     return names, statuses

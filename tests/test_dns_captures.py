@@ -83,7 +83,7 @@ def test_over_tcp_every_query_has_its_answer(file: Path) -> None:
         conversation = Conversation(tcp_pair(index, stream), [DNS()])
         assert conversation.decoder is not None
         assert conversation.decoder.name == "dns"
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             message = conversation.message(pdu)
             assert not uncovered(DNS().dissect(message), message.end)
             assert message.peer is not None

@@ -46,7 +46,7 @@ def truth(name: str) -> dict[str, Any]:
 
 
 def trees(name: str) -> list[tuple[Conversation, MessageRow, list[Field]]]:
-    return [(one, pdu, list(Iggy().dissect(one.message(pdu)))) for one in conversations(name) for pdu in one.pdus]
+    return [(one, pdu, list(Iggy().dissect(one.message(pdu)))) for one in conversations(name) for pdu in one.messages]
 
 
 def test_the_recordings_are_there() -> None:
@@ -103,7 +103,7 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("name", [name for name in PLAIN if name != CLUSTER and truth(name).get("calls_per_operation")])
 def test_calls_per_operation_are_those_that_the_client_counted(name: str) -> None:
-    calls = Counter(pdu.header.op for one in conversations(name) for pdu in one.pdus if pdu.header.kind is Kind.REQUEST)
+    calls = Counter(pdu.header.op for one in conversations(name) for pdu in one.messages if pdu.header.kind is Kind.REQUEST)
     for op, count in truth(name)["calls_per_operation"].items():
         if op in ADDED:
             assert calls[op] >= count, op
@@ -120,7 +120,7 @@ LOCAL = {("rustsdk-0.5.0-admin-users", 50): 1, ("rustsdk-0.9.0edge5-groups-syste
 @pytest.mark.parametrize("name", [name for name in PLAIN if truth(name).get("errors")])
 def test_error_codes_are_those_that_the_client_saw(name: str) -> None:
     codes = {error: code for code, error in NAMES.items()}
-    seen = Counter(words.code for one in conversations(name) for pdu in one.pdus
+    seen = Counter(words.code for one in conversations(name) for pdu in one.messages
                    if pdu.header.kind is Kind.RESPONSE and (words := one.summary(pdu)).code)
     for error, count in truth(name)["errors"].items():
         code = int(error.split()[0]) if error[0].isdigit() else codes[error]
@@ -132,7 +132,7 @@ def test_error_codes_are_those_that_the_client_saw(name: str) -> None:
 def test_every_reply_has_its_request(name: str) -> None:
     """Without a request are: the reply to a send whose head was not captured; the two that 0.8.0 sent too many after bad input. Without a reply are what the
     server of 0.9 drops, and what the recording cuts off."""
-    pdus = [(one, pdu) for one in conversations(name) for pdu in one.pdus]
+    pdus = [(one, pdu) for one in conversations(name) for pdu in one.messages]
     alone = [one.summary(pdu).info for one, pdu in pdus if pdu.header.kind is Kind.RESPONSE and pdu.peer is None]
     assert alone == {CUT: ["reply ← ok"], RAW: ["reply ← InvalidCommand (3)"] * 2}.get(name, [])
     unanswered = sum(one.summary(pdu).status in (Status.NO_RESPONSE, Status.TRUNCATED) for one, pdu in pdus if pdu.header.kind is Kind.REQUEST)
@@ -217,30 +217,30 @@ def test_every_command_of_the_command_line_client_is_its_own_connection() -> Non
     """63 commands, of which the client says that 8 failed, by their exit status."""
     name = "cli-0.8.0"
     streams = conversations(name)
-    failed = [any(one.summary(pdu).code for pdu in one.pdus if pdu.header.kind is Kind.RESPONSE) for one in streams]
+    failed = [any(one.summary(pdu).code for pdu in one.messages if pdu.header.kind is Kind.RESPONSE) for one in streams]
     assert [bool(call[1]) for call in truth(name)["calls"]] == failed
     assert sum(failed) == truth(name)["failed"]
 
 
 def test_a_server_that_stops_says_so_unasked() -> None:
-    words = [(pdu.header.kind, one.summary(pdu).info) for one in conversations("raw-0.8.0-serverstop") for pdu in one.pdus if pdu.header.kind is Kind.EVENT]
+    words = [(pdu.header.kind, one.summary(pdu).info) for one in conversations("raw-0.8.0-serverstop") for pdu in one.messages if pdu.header.kind is Kind.EVENT]
     assert words == [(Kind.EVENT, "server stops: Disconnected (8), asked by no one")] * 3
 
 
 def test_a_recording_that_starts_inside_a_request_is_read_from_the_next_one_on() -> None:
     """The truth: six replies, five whole sends (one message of 120,000 bytes, then four of 30), and the beginning of one more."""
     (one,) = conversations(CUT)
-    sends = [pdu for pdu in one.pdus if pdu.header.kind is Kind.REQUEST]
+    sends = [pdu for pdu in one.messages if pdu.header.kind is Kind.REQUEST]
     counts = [sum(field.name == "iggy.message" for field in walk(Iggy().dissect(one.message(pdu)))) for pdu in sends[:5]]
     assert counts == [1, 30, 30, 30, 30]
     assert [pdu.complete for pdu in sends] == [True] * 5 + [False]
-    assert sum(pdu.header.kind is Kind.RESPONSE for pdu in one.pdus) == truth(CUT)["server_frames"]
+    assert sum(pdu.header.kind is Kind.RESPONSE for pdu in one.messages) == truth(CUT)["server_frames"]
 
 
 def test_a_recording_that_starts_after_the_login_is_read_from_its_first_request_on() -> None:
     name = "pysdk-0.8.0-midstream"
     (one,) = conversations(name)
-    calls = [pdu.header.op for pdu in one.pdus if pdu.header.kind is Kind.REQUEST]
+    calls = [pdu.header.op for pdu in one.messages if pdu.header.kind is Kind.REQUEST]
     assert calls == [call[0] for call in truth(name)["calls"]]
     assert not one.holes
 
@@ -250,7 +250,7 @@ def test_pipelined_requests_get_the_replies_that_the_client_got() -> None:
     wanted = [(status, length) for kind, _, _, outcome in truth(RAW)["calls"] if kind == "pipeline" for status, length, times in outcome["replies"]
               for _ in range(times)]
     one = conversations(RAW)[1]
-    replies = [pdu.peer for pdu in one.pdus if pdu.header.kind is Kind.REQUEST]
+    replies = [pdu.peer for pdu in one.messages if pdu.header.kind is Kind.REQUEST]
     assert [(one.summary(pdu).code, pdu.length - 8) for pdu in replies if pdu is not None] == wanted
 
 
@@ -260,7 +260,7 @@ def test_dropped_vsr_frames_stand_without_a_reply_and_the_next_ones_have_theirs(
     dropped = sum(outcome[0] == "no reply in 4 s" for call in calls for outcome in call[3])
     outcomes = [outcome[0] for call in truth(RAW_VSR)["calls"] for outcome in call[3] if isinstance(outcome[0], dict)]
     evicted = sorted(outcome["eviction"] for outcome in outcomes if "eviction" in outcome)
-    pdus = [(one, pdu) for one in conversations(RAW_VSR) for pdu in one.pdus]
+    pdus = [(one, pdu) for one in conversations(RAW_VSR) for pdu in one.messages]
     unanswered = [one.summary(pdu).info for one, pdu in pdus if pdu.peer is None and pdu.header.kind in (Kind.REQUEST, Kind.ONEWAY)]
     # the connection that begins with a classic ping is not recognised; behind "size 100" the connection is closed
     assert len(unanswered) == dropped - 1 + 1
@@ -270,12 +270,12 @@ def test_dropped_vsr_frames_stand_without_a_reply_and_the_next_ones_have_theirs(
 
 def test_replicas_are_named_and_their_answers_paired() -> None:
     """Ports 9091 and 9190; a prepare that is passed on in a chain is acknowledged on another connection."""
-    streams = [one for one in conversations(CLUSTER) if one.pdus[0].header.op == "ReplicaHello"]
+    streams = [one for one in conversations(CLUSTER) if one.messages[0].header.op == "ReplicaHello"]
     assert len(streams) == 4
-    ops = Counter(one.summary(pdu).op for one in streams for pdu in one.pdus if pdu.header.kind is not Kind.RESPONSE)
+    ops = Counter(one.summary(pdu).op for one in streams for pdu in one.messages if pdu.header.kind is not Kind.RESPONSE)
     assert set(ops) == {"ReplicaHello", "ReplicaFinish", "Commit", "Prepare", "PrepareOk", "ForwardRegister", "ForwardLogout", "RequestStartView", "StartView",
                         "RequestStateTransfer"}
-    assert not [pdu for one in streams for pdu in one.pdus if one.summary(pdu).status in (Status.ORPHAN, Status.NO_RESPONSE)]
+    assert not [pdu for one in streams for pdu in one.messages if one.summary(pdu).status in (Status.ORPHAN, Status.NO_RESPONSE)]
 
 
 def test_passwords_and_tokens_are_nowhere_in_trees_or_lines() -> None:

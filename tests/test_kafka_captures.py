@@ -372,7 +372,8 @@ def test_deepflow_reads_the_same(shared: Path) -> None:
     for file in files:
         lines = [line for line in file.read_text().splitlines() if line.startswith("KafkaInfo")]
         theirs = [{key: (one or other).strip('"') for key, one, other in FIELD.findall(line)} for line in lines]
-        found = [(conversation, pdu, conversation.message(pdu)) for conversation in conversations_of(file.with_suffix(".pcap")) for pdu in conversation.pdus]
+        found = [(conversation, pdu, conversation.message(pdu)) for conversation in conversations_of(file.with_suffix(".pcap"))
+                 for pdu in conversation.messages]
         assert len(found) == len(theirs)
         for (conversation, pdu, one), info in zip(found, theirs, strict=True):
             tree = KAFKA.dissect(one)
@@ -401,7 +402,7 @@ def test_deepflow_reads_the_same(shared: Path) -> None:
 def test_peers_samples_are_recognised(shared: Path) -> None:
     for file in sorted((shared / "public" / "kafka").glob("*.pcap*")):
         if file.suffix in (".pcap", ".pcapng"):
-            found = [pdu for conversation in conversations_of(file) for pdu in conversation.pdus]
+            found = [pdu for conversation in conversations_of(file) for pdu in conversation.messages]
             assert found, file.name
 
 

@@ -30,13 +30,13 @@ def rows(name: str) -> dict[int, list[str]]:
     """The Info column's pieces by frame number."""
     found: dict[int, list[str]] = {}
     for one in conversations_of(CASES / f"{name}.pcap"):
-        for pdu in one.pdus:
+        for pdu in one.messages:
             found.setdefault(pdu.packet + 1, []).append(one.summary(pdu).info)
     return found
 
 
 def trees(name: str) -> list[MessageBytes]:
-    return [one.message(pdu) for one in conversations_of(CASES / f"{name}.pcap") for pdu in one.pdus]
+    return [one.message(pdu) for one in conversations_of(CASES / f"{name}.pcap") for pdu in one.messages]
 
 
 def lines(name: str) -> list[str]:
@@ -57,7 +57,7 @@ def matches(path: Path, text: str) -> list[int]:
 def test_an_outcome_that_was_not_captured_is_not_called_ok() -> None:
     outcomes = {}
     for one in conversations_of(CASES / "kafka-cut-says-ok.pcap"):
-        for pdu in one.pdus:
+        for pdu in one.messages:
             if pdu.kind is Kind.RESPONSE:
                 found = one.summary(pdu)
                 outcomes[pdu.packet + 1] = (found.status, found.code, "OK" in found.info)

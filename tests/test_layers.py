@@ -85,7 +85,7 @@ def test_a_datagram_cut_by_the_snap_length_says_so(tmp_path: Path) -> None:
     whole = datagram(0, asks(1, b"a long text"))
     capture = Capture(write(tmp_path, [Sent(0, whole[:-6], len(whole)), Sent(1, datagram(1, answers(1)))]), Registry([UDP_PLUGIN], installed=False))
     capture.read_index()
-    message = capture.conversation(0, "udp").pdus[0]
+    message = capture.conversation(0, "udp").messages[0]
     assert (message.have, message.length, message.complete) == (8, 14, False)
     assert capture.partner(1) == 0
 
@@ -185,7 +185,7 @@ def test_messages_inside_messages_have_rows_trees_pairs_and_filters(tmp_path: Pa
     assert capture.partner(3) == 4 and capture.partner(4) == 3
     inside = capture.conversation(0).inner[0]
     assert inside.match is not None and inside.match.why == "inside wrapped: "
-    assert [(pdu.packet, pdu.first_packet) for pdu in inside.pdus] == [(3, 2), (4, 4)]
+    assert [(pdu.packet, pdu.first_packet) for pdu in inside.messages] == [(3, 2), (4, 4)]
     # what was turned over has a view of its own and no place; what stands as it is in the packet is shown there
     packet = capture.packet(3)
     assert packet.views[-1].data == ONE and packet.layers[-1].view == len(packet.views) - 1
@@ -215,8 +215,8 @@ def test_what_follows_is_handed_on_and_recognised_with_the_hint(tmp_path: Path) 
     capture = layered(tmp_path, [(0, wrapped(b"x", True)), (0, b"\xfdrest"), (1, b"\xfd")], ("behind",))
     (inside,) = capture.conversation(0).inner
     assert inside.match is not None and inside.match.why == "after 1"
-    assert inside.data(inside.pdus[0]) == b"\xfdrest"
-    assert [(at.packet, at.length) for at in inside.origins(inside.pdus[0])] == [(3, 5)]
+    assert inside.data(inside.messages[0]) == b"\xfdrest"
+    assert [(at.packet, at.length) for at in inside.origins(inside.messages[0])] == [(3, 5)]
     assert capture.packet(3).layers[-1].view == 0
 
 

@@ -45,7 +45,7 @@ def one_by_one(decoder: type[Decoder]) -> Decoder:
 def said(conversation: Conversation) -> list[Any]:
     """All that is known of the messages."""
     messages = [(pdu.side, pdu.start, pdu.length, pdu.have, pdu.packet, pdu.first_packet, pdu.kind, repr(pdu.header), pdu.peer and pdu.peer.row)
-                for pdu in conversation.pdus]
+                for pdu in conversation.messages]
     return [messages, [(hole.side, hole.start, hole.end, hole.reason) for hole in conversation.holes], conversation.faults]
 
 
@@ -57,7 +57,7 @@ def test_columns_find_what_is_found_one_by_one(name: str, path: Path) -> None:
         by_columns = Conversation(tcp_pair(capture.index, stream), [DECODERS[name]()])
         alone = Conversation(tcp_pair(capture.index, stream), [one_by_one(DECODERS[name])])
         assert said(by_columns) == said(alone)
-        for pdu in by_columns.pdus:
+        for pdu in by_columns.messages:
             assert pdu.header.kind is pdu.kind
 
 
@@ -89,7 +89,7 @@ def test_what_heads_tell_of_a_field_is_what_its_dissection_tells(name: str, path
     for stream in range(capture.streams("tcp")):
         conversation = Conversation(tcp_pair(capture.index, stream), [decoder])
         messages = conversation.messages
-        if messages is None or messages.heads is None:
+        if messages.heads is None:
             continue
         rows += len(messages)
         for field in decoder.fast.columns:
@@ -103,10 +103,10 @@ def test_what_heads_tell_of_a_field_is_what_its_dissection_tells(name: str, path
 
 def segments(capture: Capture, rng: random.Random) -> list[Segment]:
     """A stream of a real capture, cut anew, some bytes changed and some segments lost."""
-    conversation = max((capture.conversation(stream) for stream in range(capture.streams("tcp"))), key=lambda one: len(one.pdus))
+    conversation = max((capture.conversation(stream) for stream in range(capture.streams("tcp"))), key=lambda one: len(one.messages))
     found = [Segment(0, 999, flags=SYN), Segment(1, 4999, flags=SYN | ACK, ack=1000)]
     sent = [1000, 5000]
-    for pdu in conversation.pdus[:60]:
+    for pdu in conversation.messages[:60]:
         data = bytearray(conversation.data(pdu))
         side = 0 if pdu.from_client else 1
         if data and rng.random() < 0.1:
@@ -159,7 +159,7 @@ def test_text_that_is_said_to_be_verbatim_stands_in_the_bytes_of_its_message(nam
     verbatim = decoder.fast.verbatim()
     for stream in range(capture.streams("tcp")):
         conversation = Conversation(tcp_pair(capture.index, stream), [decoder])
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             data = conversation.data(pdu) + (conversation.data(pdu.peer) if pdu.peer is not None else b"")
             for one in walk(decoder.dissect(conversation.message(pdu))):
                 if one.name in verbatim and one.value and "\ufffd" not in one.value:

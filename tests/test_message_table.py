@@ -23,7 +23,7 @@ def capture_of(path: Path) -> Capture:
 
 def layers(capture: Capture) -> list[Conversation]:
     return [layer for transport in ("tcp", "udp") for number in range(capture.streams(transport))
-            for layer in capture.conversation(number, transport).layers() if layer.messages is not None]
+            for layer in capture.conversation(number, transport).layers() if layer.messages]
 
 
 @pytest.mark.parametrize("path", CASES, ids=[path.name for path in CASES])
@@ -32,7 +32,6 @@ def test_columns_say_of_many_messages_what_is_said_of_each(path: Path) -> None:
     count = 0
     for layer in layers(capture):
         messages = layer.messages
-        assert messages is not None
         rows = np.arange(len(messages))
         words = capture.messages.words(layer)
         words.read(rows)
@@ -56,15 +55,15 @@ def test_columns_say_of_many_messages_what_is_said_of_each(path: Path) -> None:
 def test_every_message_has_a_number_of_its_own_that_finds_it(capture_files: list[Path]) -> None:
     for path in capture_files:
         first, second = capture_of(path), capture_of(path)
-        places = [(layer.pair.base, layer.stream, layer.ordinal, row) for layer in layers(first) for row in range(len(layer.pdus))]
-        numbers = [first.messages.number(layer, row) for layer in layers(first) for row in range(len(layer.pdus))]
+        places = [(layer.pair.base, layer.stream, layer.ordinal, row) for layer in layers(first) for row in range(len(layer.messages))]
+        numbers = [first.messages.number(layer, row) for layer in layers(first) for row in range(len(layer.messages))]
         assert len(set(numbers)) == len(numbers) > 0
         for number, place in reversed(list(zip(numbers, places, strict=True))):     # whatever was looked at before
             layer, row = second.messages.find(number)
             assert (layer.pair.base, layer.stream, layer.ordinal, row) == place
         layer = layers(first)[0]
         with pytest.raises(LookupError):
-            first.messages.find(first.messages.number(layer, len(layer.pdus)))
+            first.messages.find(first.messages.number(layer, len(layer.messages)))
 
 
 @pytest.fixture
@@ -74,8 +73,8 @@ def capture_files() -> list[Path]:
 
 def test_words_are_made_once_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     capture = capture_of(next(DATA.glob("zookeeper/*auth*.pcap*")))
-    layer = max(layers(capture), key=lambda one: len(one.pdus))
-    rows = np.arange(len(layer.pdus))
+    layer = max(layers(capture), key=lambda one: len(one.messages))
+    rows = np.arange(len(layer.messages))
     made: list[int] = []
     original = wording.described
 

@@ -67,7 +67,7 @@ def test_the_recordings_are_there() -> None:
 def check_bytes(of: list[Conversation], middle: bool) -> int:
     messages = 0
     for conversation in of:
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             one = conversation.message(pdu)
             tree = MONGO.dissect(one)
             assert uncovered(one.data, list(tree)) == [], conversation.summary(pdu).info
@@ -100,7 +100,7 @@ STARTED = {
 def test_commands_are_started_as_often_as_the_driver_says(name: str) -> None:
     calls: Counter[str] = Counter()
     for conversation in conversations(name):
-        calls.update(conversation.summary(pdu).op for pdu in conversation.pdus if pdu.header.kind in (Kind.REQUEST, Kind.ONEWAY))
+        calls.update(conversation.summary(pdu).op for pdu in conversation.messages if pdu.header.kind in (Kind.REQUEST, Kind.ONEWAY))
     wanted = truth(name)["commands_started"] | STARTED.get(name, {})
     assert {command: calls[command] for command in wanted} == wanted
 
@@ -111,7 +111,7 @@ def test_failures_errors_and_documents_are_those_that_the_driver_met(name: str) 
     one-way requests."""
     failed, inside, documents, written, cursors = Counter(), Counter(), Counter(), Counter(), Counter()  # type: tuple[Counter[Any], ...]
     for conversation in conversations(name):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             if pdu.header.kind is not Kind.RESPONSE or (pdu.peer is not None and pdu.peer.header.kind is Kind.ONEWAY):
                 continue
             words, found = conversation.summary(pdu), meaning(conversation.message(pdu))
@@ -154,7 +154,7 @@ def test_every_reply_has_its_request_and_only_closed_connections_leave_requests_
     alone: Counter[str] = Counter()
     orphans = 0
     for conversation in conversations(name):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             if pdu.header.kind is Kind.REQUEST and pdu.complete and pdu.peer is None:
                 alone[conversation.summary(pdu).op] += 1
             orphans += pdu.header.kind is Kind.RESPONSE and pdu.peer is None
@@ -164,7 +164,8 @@ def test_every_reply_has_its_request_and_only_closed_connections_leave_requests_
 
 def test_answers_to_requests_that_want_none_are_paired() -> None:
     """FerretDB answers requests with moreToCome."""
-    answered = [pdu for one in conversations("mongodb-pymongo4.20-ferretdb1.24-w0answered") for pdu in one.pdus if pdu.header.kind is Kind.ONEWAY and pdu.peer]
+    answered = [pdu for one in conversations("mongodb-pymongo4.20-ferretdb1.24-w0answered") for pdu in one.messages
+                if pdu.header.kind is Kind.ONEWAY and pdu.peer]
     assert len(answered) == 7
     assert all(pdu.peer is not None and pdu.peer.peer == pdu for pdu in answered)
 
@@ -173,7 +174,7 @@ def test_chains_of_an_exhaust_cursor_belong_to_one_request_each() -> None:
     chains: Counter[int] = Counter()
     numbers: dict[int, list[int]] = {}
     for stream, conversation in enumerate(conversations(EXHAUST)):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             if pdu.header.kind is Kind.RESPONSE and pdu.header.context is not None:
                 assert pdu.peer is not None
                 chain = stream * 1000 + pdu.peer.row
@@ -188,21 +189,21 @@ def test_chains_of_an_exhaust_cursor_belong_to_one_request_each() -> None:
 
 def test_streamed_hellos_wait_by_design() -> None:
     waits = Counter(
-        conversation.summary(pdu).long_poll for conversation in conversations("mongodb-pymongo4.20-ferretdb1.24-proxyw0-stream") for pdu in conversation.pdus
-        if pdu.header.context is not None)
+        conversation.summary(pdu).long_poll for conversation in conversations("mongodb-pymongo4.20-ferretdb1.24-proxyw0-stream")
+        for pdu in conversation.messages if pdu.header.context is not None)
     assert waits == {True: 7}
 
 
 def test_only_the_plain_connections_beside_tls_are_claimed() -> None:
     claimed = [conversation for conversation in conversations(TLS) if conversation.decoder is not None]
-    assert [len(conversation.pdus) for conversation in claimed] == [1, 1, 1]
+    assert [len(conversation.messages) for conversation in claimed] == [1, 1, 1]
     assert len(conversations(TLS)) > len(claimed)
 
 
 def documents(name: str) -> Iterator[bytes]:
     """Every document of every message of a recording, top ones and those in sequences and replies."""
     for conversation in conversations(name):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             one = conversation.message(pdu)
             if not pdu.complete:
                 continue

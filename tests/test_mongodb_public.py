@@ -33,7 +33,7 @@ def test_packetbeats_captures_have_every_byte_in_a_field(name: str, shared: Path
 
 def test_the_rows_of_packetbeats_query_are_counted(shared: Path) -> None:
     conversations = read(shared / "public" / "mongodb" / "packetbeat__mongodb_more_rows.pcap")
-    found = [meaning(one.message(pdu)).get("mongo.docs") for one in conversations for pdu in one.pdus if pdu.header.kind is Kind.RESPONSE]
+    found = [meaning(one.message(pdu)).get("mongo.docs") for one in conversations for pdu in one.messages if pdu.header.kind is Kind.RESPONSE]
     assert found == [101]
 
 
@@ -84,7 +84,7 @@ def test_deepflows_expectations_agree(shared: Path) -> None:
     if not results:
         pytest.skip("the folder holds no .result file for MongoDB")
     for file in results:
-        pdus = [(conversation, pdu) for conversation in read(file.with_suffix(".pcap")) for pdu in conversation.pdus]
+        pdus = [(conversation, pdu) for conversation in read(file.with_suffix(".pcap")) for pdu in conversation.messages]
         lines = [found for line in file.read_text().splitlines() if (found := LINE.search(line))]
         assert len(pdus) == len(lines)
         for (conversation, pdu), found in zip(pdus, lines, strict=True):

@@ -38,7 +38,7 @@ def rows(name: str) -> dict[int, Summary]:
     found = {}
     for stream in range(len(index.tcp)):
         conversation = Conversation(tcp_pair(index, stream), [MONGO])
-        found.update({pdu.packet + 1: conversation.summary(pdu) for pdu in conversation.pdus})
+        found.update({pdu.packet + 1: conversation.summary(pdu) for pdu in conversation.messages})
     return found
 
 

@@ -55,7 +55,7 @@ def pairs(path: Path, decoder: type[Decoder]) -> set[tuple[int, int, int]]:
     found = set()
     for stream in range(len(index.tcp)):
         one = Conversation(tcp_pair(index, stream), [decoder()])
-        for pdu in one.pdus:
+        for pdu in one.messages:
             if pdu.from_client and pdu.peer is not None:
                 found.add((max(one.pair.ports), pdu.start, pdu.peer.start))
     return found
@@ -88,4 +88,4 @@ def test_a_response_takes_no_request_that_it_cannot_acknowledge() -> None:
     segments = [Segment(0, 1000, flags=2), Segment(1, 5000, flags=2 | ACK, ack=1001), Segment(0, lost, asked, ack=5001), Segment(1, 5001, answer, ack=lost),
                 Segment(1, 5001 + len(answer), answer, ack=lost + len(asked))]
     one = Conversation(tcp_pair(StandIn(segments), 0), [Ordered()])  # type: ignore[arg-type]
-    assert [pdu.peer.row if pdu.peer is not None else None for pdu in one.pdus] == [2, None, 0]
+    assert [pdu.peer.row if pdu.peer is not None else None for pdu in one.messages] == [2, None, 0]

@@ -31,7 +31,7 @@ def test_pairs_and_times_are_those_of_tshark(protocol: str, request_in: str, tim
     for transport in ("tcp", "udp"):
         for number in range(capture.streams(transport)):
             layer = capture.conversation(number, transport)
-            for one in layer.pdus if layer.decoder is not None and layer.decoder.name == protocol else ():
+            for one in layer.messages if layer.decoder is not None and layer.decoder.name == protocol else ():
                 if one.kind is Kind.RESPONSE and one.peer is not None:
                     # ours ends with the response's first byte, tshark's with the last: the same where one packet has both
                     ours[one.packet + 1, one.peer.packet + 1] = layer.rrt(one) if one.first_packet == one.packet else None

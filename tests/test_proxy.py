@@ -62,19 +62,19 @@ def test_each_of_the_five_protocols_is_recognised_behind_it() -> None:
     found = [[layer.decoder.name for layer in one.layers() if layer.decoder] for one in conversations()]
     assert found == [["proxy", name] for _ in range(3) for name in ("kafka", "zookeeper", "mongo", "rocketmq", "iggy")] + [["proxy"]]
     for one in conversations()[:-1]:
-        (pdu,) = one.pdus
+        (pdu,) = one.messages
         said = one.summary(pdu)
         assert (said.op, said.targets, pdu.kind, pdu.from_client) == ("PROXY", ("203.0.113.7:51000",), Kind.EVENT, True)
         (inner,) = one.inner
-        assert len(inner.pdus) == 2 and all(pdu.peer is not None for pdu in inner.pdus) and not inner.holes
+        assert len(inner.messages) == 2 and all(pdu.peer is not None for pdu in inner.messages) and not inner.holes
 
 
 def test_fields_have_the_values_that_tshark_shows() -> None:
     """tshark 4.0.17 reads the headers alone in their segment; the others of the case are the same bytes."""
-    fields = dissect(conversations()[0].data(conversations()[0].pdus[0]))
+    fields = dissect(conversations()[0].data(conversations()[0].messages[0]))
     assert value(fields, "proxy.src.ipv4") == "203.0.113.7" and value(fields, "proxy.dst.ipv4") == "10.0.0.1"
     assert (value(fields, "proxy.srcport"), value(fields, "proxy.dstport"), value(fields, "proxy.v1.proto")) == (51000, 9092, "TCP4")
-    fields = dissect(conversations()[10].data(conversations()[10].pdus[0]))
+    fields = dissect(conversations()[10].data(conversations()[10].messages[0]))
     assert value(fields, "proxy.src.ipv4") == "203.0.113.7" and value(fields, "proxy.v2.length") == 25 and value(fields, "proxy.v2.cmd") == 1
     assert [one.value for one in named(fields, "proxy.v2.tlv.type")] == [0x03, 0x05]
     assert [one.value for one in named(fields, "proxy.v2.tlv.value")] == [b"\1\2\3\4", b"abc"]

@@ -46,7 +46,7 @@ def conversations(name: str) -> list[Conversation]:
 def frames(name: str) -> list[tuple[Conversation, MessageRow, Head]]:
     """Every RocketMQ frame of a recording with its header."""
     return [(one, pdu, head(data, 0, len(data))) for one in conversations(name) if one.decoder is not None and one.decoder.name == "rocketmq"
-            for pdu in one.pdus if (data := one.data(pdu)) and pdu.header.kind is not Kind.EVENT]
+            for pdu in one.messages if (data := one.data(pdu)) and pdu.header.kind is not Kind.EVENT]
 
 
 def truth(name: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_every_byte_of_every_frame_lies_in_a_field_and_none_is_malformed(name: s
     for conversation in conversations(name):
         if conversation.decoder is None:
             continue
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             message = conversation.message(pdu)
             found = list(conversation.decoder.dissect(message))
             assert not uncovered(found, message.end), conversation.summary(pdu).info
@@ -150,7 +150,7 @@ def test_a_recording_that_starts_inside_an_answer_goes_on_at_the_next_frame() ->
     name = "rocketmq-java-5.3.3-bulkpull-cut"
     (cut,) = [one for one in conversations(name) if one.holes]
     assert [hole.start for hole in cut.holes] == [0]
-    pulls = [cut.summary(pdu).info for pdu in cut.pdus if pdu.header.kind is Kind.RESPONSE and cut.summary(pdu).op == "PULL_MESSAGE"]
+    pulls = [cut.summary(pdu).info for pdu in cut.messages if pdu.header.kind is Kind.RESPONSE and cut.summary(pdu).op == "PULL_MESSAGE"]
     assert len(pulls) == 3 and all("SUCCESS" in one for one in pulls)
 
 
@@ -204,7 +204,7 @@ def test_proxy_lines_before_the_first_frame() -> None:
     name = "rocketmq-java-5.3.3-proxyprotocol"
     found = []
     for conversation in conversations(name):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             if conversation.decoder is not None and conversation.decoder.name == "proxy":
                 said = {one.name: one.value for one in tree(conversation, pdu)}
                 found.append(f"{said['proxy.src.ipv4']}:{said['proxy.srcport']}")
@@ -218,13 +218,13 @@ def test_tls_is_nobodys() -> None:
 def test_replication_carries_the_commit_log() -> None:
     (one,) = [conversation for conversation in conversations(HA) if conversation.decoder is not None and conversation.decoder.name == "rocketmq_ha"]
     told = truth(HA)
-    log = b"".join(one.data(pdu)[12:] for pdu in one.pdus if not pdu.from_client)
+    log = b"".join(one.data(pdu)[12:] for pdu in one.messages if not pdu.from_client)
     assert len(log) == told["commit_log_bytes_at_master"]
     assert len(list(stored.walk(log, 0, len(log)))) == told["records_in_commit_log"]
-    whole = sum(field.name == "rocketmq.message" for pdu in one.pdus for field in tree(one, pdu))
-    pieces = sum(field.name == "rocketmq_ha.beginning" for pdu in one.pdus for field in tree(one, pdu))
+    whole = sum(field.name == "rocketmq.message" for pdu in one.messages for field in tree(one, pdu))
+    pieces = sum(field.name == "rocketmq_ha.beginning" for pdu in one.messages for field in tree(one, pdu))
     assert whole + pieces == told["records_in_commit_log"]
-    assert {conversation.summary(pdu).op for conversation, pdu in ((one, pdu) for pdu in one.pdus)} == {"report offset", "transfer", "heartbeat"}
+    assert {conversation.summary(pdu).op for conversation, pdu in ((one, pdu) for pdu in one.messages)} == {"report offset", "transfer", "heartbeat"}
 
 
 @pytest.mark.parametrize("name", ["consumer-skywalking", "get-routeinfo-by-topic", "producer-otel", "producer-skywalking"])
@@ -236,7 +236,7 @@ def test_another_decoder_agrees(shared: Path, name: str) -> None:
     rows = []
     for stream in range(len(index.tcp)):
         conversation = Conversation(tcp_pair(index, stream), [RocketMQ()])
-        rows += [(pdu.packet, conversation, pdu) for pdu in conversation.pdus]
+        rows += [(pdu.packet, conversation, pdu) for pdu in conversation.messages]
     lines = [line for line in (folder / f"deepflow__rocketmq-{name}.result").read_text().splitlines() if line.startswith("RocketmqInfo")]
     assert len(lines) == len(rows)
     for line, (_, conversation, pdu) in zip(lines, sorted(rows, key=lambda row: row[0]), strict=True):

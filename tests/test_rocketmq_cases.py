@@ -32,7 +32,7 @@ def messages(name: str) -> list[tuple[Conversation, MessageRow]]:
     index.run()
     decoders = Registry(installed=False).decoders()
     found = [(one, pdu) for stream in range(len(index.tcp)) for one in Conversation(tcp_pair(index, stream), decoders).layers()
-             if one.decoder is not None and one.decoder.name == "rocketmq" for pdu in one.pdus]
+             if one.decoder is not None and one.decoder.name == "rocketmq" for pdu in one.messages]
     return sorted(found, key=lambda one: one[1].packet)
 
 
@@ -201,7 +201,7 @@ def test_cut_recordings_are_named_rocketmq_or_nothing(name: str, tmp_path: Path)
         for stream in range(len(index.tcp)):
             one = Conversation(tcp_pair(index, stream), decoders)
             names[one.decoder.name if one.decoder is not None else ""] += 1
-            for pdu in one.pdus:
+            for pdu in one.messages:
                 assert one.summary(pdu).id == ("" if pdu.header.key is None else str(pdu.header.key))
     assert {protocol for names in seen.values() for protocol in names} <= {"", "rocketmq"}
     if name != "java-5.3.3-tls":

@@ -25,7 +25,7 @@ END = 1001 + len(ASKED)
 def status(*segments: Segment) -> Status | None:
     """The status of the last request of a stream."""
     one = Conversation(tcp_pair(StandIn([*OPENED, *segments]), 0), [Toy()])  # type: ignore[arg-type]
-    return [one.summary(pdu).status for pdu in one.pdus if pdu.kind is Kind.REQUEST][-1]
+    return [one.summary(pdu).status for pdu in one.messages if pdu.kind is Kind.REQUEST][-1]
 
 
 def asked(ack: int = 5001) -> Segment:
@@ -54,8 +54,8 @@ def test_bytes_that_are_missing_behind_the_request_may_be_its_answer() -> None:
 def test_one_direction_alone_does_not_tell() -> None:
     alone = [Segment(0, 1000, flags=SYN), asked(), Segment(0, END, flags=FIN | ACK, ack=5001)]
     one = Conversation(tcp_pair(StandIn(alone), 0), [Toy()])  # type: ignore[arg-type]
-    assert [one.summary(pdu).status for pdu in one.pdus] == [Status.NOT_CAPTURED]
-    assert [one.severity(pdu) for pdu in one.pdus] == ["note"]
+    assert [one.summary(pdu).status for pdu in one.messages] == [Status.NOT_CAPTURED]
+    assert [one.severity(pdu) for pdu in one.messages] == ["note"]
 
 
 def test_the_case_of_one_direction() -> None:
@@ -63,8 +63,8 @@ def test_the_case_of_one_direction() -> None:
     index = Index(open_source(CASES / "one-direction.pcap"))
     index.run()
     one = Conversation(tcp_pair(index, 0), Registry(installed=False).decoders())
-    assert [one.summary(pdu).op for pdu in one.pdus] == ["connect", "exists", "ping", "exists", "ping", "exists", "ping"]
-    assert {one.summary(pdu).status for pdu in one.pdus} == {Status.NOT_CAPTURED}
+    assert [one.summary(pdu).op for pdu in one.messages] == ["connect", "exists", "ping", "exists", "ping", "exists", "ping"]
+    assert {one.summary(pdu).status for pdu in one.messages} == {Status.NOT_CAPTURED}
 
 
 QUERY = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\7example\0\0\1\0\1"
@@ -81,7 +81,7 @@ def lookups(tmp_path: Path, server_heard: bool, longer: int) -> Status | None:
     index = Index(open_source(write(tmp_path, sent)))
     index.run()
     one = Conversation(udp_pair(index, 0), [DNS()])
-    return one.summary(one.pdus[0]).status
+    return one.summary(one.messages[0]).status
 
 
 @pytest.mark.parametrize(("server_heard", "longer", "wanted"), [

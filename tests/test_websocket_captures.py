@@ -112,9 +112,9 @@ def test_iggy_is_read_inside_websocket_inside_http(shared: Path) -> None:
     chain = [outer, *outer.inner, *(one for middle in outer.inner for one in middle.inner)]
     assert [one.decoder.name for one in chain if one.decoder is not None] == ["http", "websocket", "iggy"]
     frames, inside = chain[1], chain[2]
-    assert len(frames.pdus) >= 90
-    assert [inside.summary(pdu).op for pdu in inside.pdus[:2]] == ["ping", "ping"]
-    assert sum(pdu.from_client for pdu in inside.pdus) == 45
+    assert len(frames.messages) >= 90
+    assert [inside.summary(pdu).op for pdu in inside.messages[:2]] == ["ping", "ping"]
+    assert sum(pdu.from_client for pdu in inside.messages) == 45
 
 
 def test_what_the_handshake_agreed_on_reaches_the_frames(shared: Path) -> None:
@@ -122,7 +122,7 @@ def test_what_the_handshake_agreed_on_reaches_the_frames(shared: Path) -> None:
     agreed = []
     for stream in range(len(index.tcp)):
         for one in Conversation(tcp_pair(index, stream), Registry(installed=False).decoders()).inner:
-            contexts = [pdu.header.context.agreed for pdu in one.pdus]
+            contexts = [pdu.header.context.agreed for pdu in one.messages]
             agreed.append((contexts[0].known, contexts[0].deflate, contexts[0].protocol))
-            assert not [one.summary(pdu).info for pdu in one.pdus if "history missing" in one.summary(pdu).info]
+            assert not [one.summary(pdu).info for pdu in one.messages if "history missing" in one.summary(pdu).info]
     assert (True, True, "v2") in agreed

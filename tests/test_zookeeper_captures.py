@@ -47,7 +47,7 @@ def test_the_recordings_are_there() -> None:
 def test_every_byte_of_every_message_lies_in_a_field(name: str) -> None:
     decoder, messages = ZooKeeper(), 0
     for conversation in conversations(name):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             message = conversation.message(pdu)
             tree = decoder.dissect(message)
             assert not uncovered(tree, message.end), conversation.summary(pdu).info
@@ -63,7 +63,7 @@ def test_bad_input_on_purpose_is_malformed_where_it_is_bad() -> None:
     """raw-3.9 sent cut bodies, a length of -2, one of 2 GB, a vector of 2^31-1, headers of 0 and 4 bytes; and three frames that are none."""
     found, holes = [], []
     for conversation in conversations("zookeeper-raw-3.9"):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             found += [one.value for one in walk(ZooKeeper().dissect(conversation.message(pdu))) if one.name == "_ws.malformed"]
         holes += [conversation.hole_data(hole)[:4] for hole in conversation.holes]
     assert found == [
@@ -86,7 +86,7 @@ def test_operations_errors_and_events_are_those_that_the_client_counted(name: st
     errors: Counter[int] = Counter()
     events: Counter[str] = Counter()
     for conversation in conversations(name):
-        for pdu in conversation.pdus:
+        for pdu in conversation.messages:
             words = conversation.summary(pdu)
             if pdu.header.kind is Kind.REQUEST:
                 calls[words.op] += 1
@@ -108,7 +108,7 @@ def test_operations_errors_and_events_are_those_that_the_client_counted(name: st
 @pytest.mark.parametrize("name", CLIENT_FILES)
 def test_every_reply_has_its_request(name: str) -> None:
     """None is an orphan; requests without a reply exist only where the server closed: refused connections, bad input, a lost server."""
-    statuses = Counter((pdu.header.kind, conversation.summary(pdu).status) for conversation in conversations(name) for pdu in conversation.pdus)
+    statuses = Counter((pdu.header.kind, conversation.summary(pdu).status) for conversation in conversations(name) for pdu in conversation.messages)
     assert not statuses[Kind.RESPONSE, Status.ORPHAN]
     unanswered = {"readonly-refused": 33, "readonly": 5, "reconnect": 1, "sasl-required": 1, "tls": 1, "raw-3.9": 12, "words-3.9": 2}
     assert statuses[Kind.REQUEST, Status.NO_RESPONSE] == unanswered.get(name.removeprefix("zookeeper-java-3.9-").removeprefix("zookeeper-"), 0)
@@ -121,4 +121,4 @@ def test_the_quorum_and_election_planes_are_left_alone(name: str) -> None:
 
 def test_tls_is_left_alone_and_the_plain_client_beside_it_is_not() -> None:
     claimed = [one for one in conversations("zookeeper-java-3.9-tls") if one.decoder is not None]
-    assert [[pdu.header.op for pdu in one.pdus] for one in claimed] == [["connect"]]
+    assert [[pdu.header.op for pdu in one.messages] for one in claimed] == [["connect"]]

@@ -65,13 +65,11 @@ class Conversation:
         """Its place in the `layers` of the outermost conversation, known when they were walked."""
         self.decoder: Decoder | None = None
         self.match: Match | None = None
-        self.pdus: Sequence[MessageRow] = []
-        """The messages in the order in which they were complete."""
+        self.messages = Messages.none()
+        """The messages in the order in which they were complete; none without a decoder."""
         self.holes: list[Hole] = []
         self.faults: dict[int, str] = {}
         """Rows of messages whose header the decoder failed to read, with its error."""
-        self.messages: Messages | None = None
-        """The same as columns; None without messages."""
         self._by_side: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._holes_by_side: tuple[list[Hole], list[Hole]] = ([], [])
         self._headers: dict[int, Header] = {}
@@ -134,7 +132,7 @@ class Conversation:
         self._one_by_one(decoder, windows, zip(*(one[rows].tolist() for one in (np.arange(count), side_of, start, have)), strict=True), known.kind, keys)
 
         peer = pair(side_of, known.kind, packet, keys, np.flatnonzero(broken), self._acknowledged(side_of, start, have, first))
-        self.pdus = self.messages = Messages(self.client_side, side_of, start, length, have, packet, first, known.kind, peer, heads, self._header)
+        self.messages = Messages(self.client_side, side_of, start, length, have, packet, first, known.kind, peer, heads, self._header)
         for side in (0, 1):
             mine = np.flatnonzero(side_of == side)
             self._by_side.append((mine, start[mine]))
@@ -146,7 +144,7 @@ class Conversation:
 
     def _give_up(self, why: str) -> None:
         """No message can be had: all bytes lie in holes with this reason."""
-        self.messages, self.pdus, self._by_side = None, [], []
+        self.messages, self._by_side = Messages.none(), []
         self._handed_on, self.faults, self._headers = [None, None], {}, {}
         for side, direction in enumerate(self.directions):
             self._holes_by_side[side][:] = [Hole(side, start, end, direction.packet_at(start), why) for start, end in direction.runs()]
@@ -219,7 +217,7 @@ class Conversation:
         """The conversations that this one's messages carry, as far as a decoder knows them."""
         if self.decoder is None or self.pair.depth >= DEEPEST:
             return []
-        pairs = carried_pairs(self.pair, self.decoder, self.messages or (), self.message, self.handed_on, self._framing_state)
+        pairs = carried_pairs(self.pair, self.decoder, self.messages, self.message, self.handed_on, self._framing_state)
         made = (Conversation(pair, self._decoders, self._forced, self._facts) for pair in pairs)
         return [one for one in made if one.decoder is not None]
 
@@ -237,8 +235,6 @@ class Conversation:
 
     def of_packet(self, packet: int) -> list[MessageRow]:
         """The messages that are complete (or cut off) in a packet, in order."""
-        if self.messages is None:
-            return []
         low, high = (int(self.messages.packet.searchsorted(packet, edge)) for edge in ("left", "right"))
         return self.messages[low:high]
 
@@ -248,7 +244,7 @@ class Conversation:
             for _, end in reversed(direction.in_packet(packet)):
                 at = int(starts.searchsorted(end - 1, "right")) - 1
                 if at >= 0:
-                    pdu = self.pdus[int(rows[at])]
+                    pdu = self.messages[int(rows[at])]
                     if pdu.packet != packet and end <= pdu.start + pdu.have:
                         return pdu
         return None
@@ -312,7 +308,7 @@ class Conversation:
     def teach(self, facts: object) -> None:
         """Have the decoder take in what the messages of this conversation tell."""
         decoder, messages = self.decoder, self.messages
-        if decoder is None or messages is None:
+        if decoder is None:
             return
         try:
             rows = decoder.fast.teaching(messages.heads, messages.peer) if decoder.fast is not None and messages.heads is not None else None
@@ -328,7 +324,7 @@ class Conversation:
         if self.decoder is None or self.decoder.fast is None:
             return ()
         try:
-            return tuple(map(bytes, self.decoder.fast.not_verbatim_if(self.messages.heads if self.messages is not None else None, self.find_facts)))
+            return tuple(map(bytes, self.decoder.fast.not_verbatim_if(self.messages.heads, self.find_facts)))
         except MISTAKES:    # what stands in every message: all are read
             return (b"",)
 

@@ -52,7 +52,7 @@ class Follow:
     def _turns(self, conversation: Conversation) -> list[Turn]:
         time = self.index.columns.time
         turns = [Turn(pdu.packet, pdu.from_client, time(pdu.packet), pdu.start, pdu.have, "message", partial(conversation.summary_text, pdu))
-                 for pdu in conversation.pdus]
+                 for pdu in conversation.messages]
         turns += [Turn(hole.packet, hole.side == self.client_side, time(hole.packet), hole.start, hole.end - hole.start, "hole", partial(str, hole.reason))
                   for hole in conversation.holes]
         for side, direction in enumerate(conversation.directions):

@@ -22,7 +22,7 @@ class Readable(Protocol):
     """What of a conversation its messages are read from."""
 
     directions: tuple[ByteStream, ByteStream]
-    messages: Messages | None
+    messages: Messages
 
     def message(self, pdu: MessageRow) -> MessageBytes: ...
 
@@ -34,7 +34,6 @@ class Readable(Protocol):
 def many(conversation: Readable, rows: Sequence[int]) -> Iterator[tuple[MessageRow, MessageBytes]]:
     """The messages in these rows (ascending). What is given holds until the next one is asked for."""
     messages = conversation.messages
-    assert messages is not None
     windows = [Window(direction) for direction in conversation.directions]
     peers = messages.peer
     passed: dict[int, MessageBytes] = {}

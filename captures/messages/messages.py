@@ -96,6 +96,15 @@ class Messages(Sequence[MessageRow]):
     heads: MessageHeads | None
     header: Callable[[MessageRow], Header]
 
+    @classmethod
+    def none(cls) -> Messages:
+        """The messages of a conversation that has none."""
+        ints = np.zeros(0, np.int64)
+
+        def header(one: MessageRow) -> Header:
+            raise LookupError(one.row)
+        return cls(0, ints, ints, ints, ints, ints, ints, np.zeros(0, np.uint8), ints, None, header)
+
     def __len__(self) -> int:
         return len(self.side)
 

@@ -23,7 +23,6 @@ SPECS = (GROUP, *(column.spec for column in COLUMNS))
 def fields(conversation: Conversation, one: MessageRow, words: Summary, at: int, view: int) -> Field:
     """The group of `pv.*` nodes for a message that starts at `at` of `view`."""
     messages = conversation.messages
-    assert messages is not None
     chosen = Chosen(conversation, messages, np.array([one.row]))
     said = {column.name: column.values(chosen, words) for column in COLUMNS}
     nodes = [generated(BY_NAME[name].spec, value, at=at, view=view) for name, values in said.items() for value in values or (BY_NAME[name].empty,)]

@@ -34,7 +34,7 @@ def waits(conversation: Conversation) -> tuple[NDArray[np.int64], NDArray[np.boo
 
 def _made(conversation: Conversation) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     messages = conversation.messages
-    if messages is None:
+    if not messages:
         return np.zeros(0, np.int64), np.zeros(0, np.bool_)
     peer, time = messages.peer, conversation.index.columns.ts[messages.packet]
     answer = messages.kind == RESPONSE

@@ -36,7 +36,7 @@ class MessageTable:
         layer, row = number >> ROW_BITS & (1 << LAYER_BITS) - 1, number & (1 << ROW_BITS) - 1
         stream = number >> ROW_BITS + LAYER_BITS
         found = list(self._conversation(stream >> 1, "udp" if stream & 1 else "tcp").layers())[layer]
-        if row >= len(found.pdus):
+        if row >= len(found.messages):
             raise IndexError(number)
         return found, row
 

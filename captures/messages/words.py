@@ -120,7 +120,6 @@ class WordColumns:
     told by setting `conversation`: its messages are the same."""
 
     def __init__(self, conversation: Described, texts: Texts) -> None:
-        assert conversation.messages is not None
         count = len(conversation.messages)
         self.conversation = conversation
         self.texts = texts
@@ -132,7 +131,6 @@ class WordColumns:
 
     @property
     def _messages(self) -> Messages:
-        assert self.conversation.messages is not None
         return self.conversation.messages
 
     def read(self, rows: Ints) -> None:

@@ -65,7 +65,7 @@ class ByteSearch:
 def _search(conversation: Conversation, needles: Sequence[bytes]) -> Array:
     """The packets in which messages end that hold one of the needles, or whose peers do."""
     messages = conversation.messages
-    if messages is None:
+    if not messages:
         return np.zeros(0, np.int64)
     hit = np.zeros(len(messages), np.bool_)
     for side, direction in enumerate(conversation.directions):

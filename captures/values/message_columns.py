@@ -79,7 +79,7 @@ class MessageColumns:
 
     def _stream(self, transport: str, number: int, packets: Array, keys: Sequence[str], wanted: ReadPlan, keep: Keep) -> None:
         """These packets of a stream, and where that costs nothing all of it, for these keys."""
-        layers = [one for one in self.capture.conversation(number, transport).layers() if one.messages is not None]
+        layers = [one for one in self.capture.conversation(number, transport).layers() if one.messages]
         members: Array | None = None
         for key in keys:
             field, column = wanted.fields[key], keep(key)
@@ -100,7 +100,6 @@ class MessageColumns:
             return
         told: list[Told] = []
         for layer in layers:
-            assert layer.messages is not None
             rows = layer.messages.in_packets(packets)
             if not len(rows):
                 continue

@@ -202,7 +202,7 @@ class Reader:
 def _ending(conversation: Conversation, packets: Array) -> list[MessageRow]:
     """The messages that end in these packets."""
     messages = conversation.messages
-    return [] if messages is None else [messages[row] for row in messages.in_packets(packets).tolist()]
+    return [messages[row] for row in messages.in_packets(packets).tolist()]
 
 
 def _collect(layers: Sequence[Field], wanted: ReadPlan, found: dict[str, list[Any]], part: Callable[[Field], Part],

@@ -58,7 +58,7 @@ class Skimming:
             number = int(c.sd[asked[0]]) >> 1
             conversation = self.capture.conversation(number)
             messages = conversation.messages
-            if messages is None or conversation.decoder is None or conversation.inner or conversation.decoder.name not in wanted.roots:
+            if not messages or conversation.decoder is None or conversation.inner or conversation.decoder.name not in wanted.roots:
                 continue
             skims = self._of(number, conversation, tuple(wanted.fields[key].name for key in keys))
             if skims is None:
@@ -79,7 +79,7 @@ class Skimming:
         if names != self._names:
             self._skims, self._names = {}, names
         if number not in self._skims:
-            assert conversation.messages is not None and conversation.decoder is not None
+            assert conversation.decoder is not None
             heads, peer, decoder, skims = conversation.messages.heads, conversation.messages.peer, conversation.decoder, None
             try:
                 skims = field_readers(decoder, names, heads, peer, conversation.find_facts) if heads is not None else None

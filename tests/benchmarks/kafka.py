@@ -50,7 +50,7 @@ capture.read_index()
 indexed = time.process_time()
 read = [Conversation(tcp_pair(capture.index, stream), decoders) for stream in range(capture.streams("tcp"))]
 done = time.process_time()
-print(indexed - before, done - indexed, sum(len(one.pdus) for one in read), sum(pdu.peer is not None for one in read for pdu in one.pdus))
+print(indexed - before, done - indexed, sum(len(one.messages) for one in read), sum(pdu.peer is not None for one in read for pdu in one.messages))
 """
 
 

@@ -111,7 +111,7 @@ def recorded(folder: Path) -> list[MessageBytes]:
         capture.read_index()
         for stream in range(capture.streams("tcp")):
             conversation = Conversation(tcp_pair(capture.index, stream), [MONGO])
-            found += [conversation.message(one) for one in conversation.pdus if conversation.decoder is MONGO]
+            found += [conversation.message(one) for one in conversation.messages if conversation.decoder is MONGO]
     for one in found:
         one.peer   # noqa: B018  cut out now
     return found

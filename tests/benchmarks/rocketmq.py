@@ -68,13 +68,13 @@ def words(folder: Path) -> str:
         whole = (Conversation(tcp_pair(index, stream), [RocketMQ(), Proxy()]) for stream in range(len(index.tcp)))
         conversations += [layer for one in whole for layer in one.layers() if isinstance(layer.decoder, RocketMQ)]
     decoder = RocketMQ()
-    messages = [one.message(pdu) for one in conversations for pdu in one.pdus]
+    messages = [one.message(pdu) for one in conversations for pdu in one.messages]
     paired = sum([message.peer is not None for message in messages])  # the bytes of peers are read here, before the clock runs
 
     def alone() -> float:
         for one in conversations:  # no header is remembered from the run before
             session = Session()
-            for pdu in one.pdus:
+            for pdu in one.messages:
                 pdu.header.context = session
         before = time.process_time()
         for message in messages:
@@ -84,7 +84,7 @@ def words(folder: Path) -> str:
     def rows() -> float:
         before = time.process_time()
         for one in conversations:
-            for pdu in one.pdus:
+            for pdu in one.messages:
                 assert decoder.describe(one.message(pdu)).info
         return (time.process_time() - before) / len(messages) * 1e6
     return (f"words of {len(messages):,} recorded messages, {paired:,} of them paired: {statistics.median(alone() for _ in range(RUNS)):.1f} µs a message; "
@@ -103,7 +103,7 @@ def main() -> int:
             index = Index(open_source(capture(Path(folder), make, count)))
             index.run()
             made = Conversation(tcp_pair(index, 0), [RocketMQ()])
-            assert len(made.pdus) == count and all(pdu.peer for pdu in made.pdus)
+            assert len(made.messages) == count and all(pdu.peer for pdu in made.messages)
             whole = median(lambda index=index: Conversation(tcp_pair(index, 0), [RocketMQ()]))  # type: ignore[misc]
             print(f"{make.__name__}: cut, read and pair {count:,} frames: {whole:.2f} s, {whole / count * 1e6:.1f} µs a frame")
     for make in (json_frame, binary_frame):
