@@ -73,6 +73,8 @@ def test_the_file_may_be_given_as_to_tshark(run):
 def test_a_terminal_gets_the_screens(run, monkeypatch):
     opened = []
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("tui.terminal.keyboard.has_screens", lambda: True)     # tests have no terminal; test_tui_keyboard gives the program one
+    monkeypatch.setattr("tui.terminal.keyboard.take", lambda: None)
     monkeypatch.setattr("tui.app.app.run", lambda capture, *, mouse: opened.append((capture.path, mouse)) or 0)
     assert run(DEMO).status == 0 and run("--demo", "--no-mouse").status == 0
     assert opened == [(Path(DEMO), True), (Path(DEMO), False)]

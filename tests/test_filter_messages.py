@@ -156,6 +156,13 @@ def test_a_request_names_the_frame_of_its_answer_and_the_answer_that_of_its_requ
     assert shown(pipelined, "kafka.request_frame == 3 && frame.number == 5") == [5]
 
 
+def test_what_the_selected_packet_says_can_be_asked_for(pipelined: Capture) -> None:
+    made = compile_filter("pv.op == ${pv.op} && pv.kind == response", Names(pipelined.registry))
+    for selected, expected in ((2, [4, 5, 6]), (0, [])):        # a request; a packet without a message
+        found = [packet + 1 for step in FilterRun(pipelined, made, reference=selected) for packet in step.tolist()]
+        assert found == expected
+
+
 # operations and their versions
 
 

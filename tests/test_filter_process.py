@@ -382,7 +382,7 @@ def children(pid: int) -> list[int]:
     return [int(one) for file in Path(f"/proc/{pid}/task").glob("*/children") for one in file.read_text().split()]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, -signal.SIGHUP), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 128 + signal.SIGHUP), (signal.SIGKILL, -signal.SIGKILL)])
 def test_signals_end_the_program_and_its_process(tmp_path: Path, number: int, status: int) -> None:
     with Terminal([sys.executable, "-m", "protoview", str(ERRORS)], env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
         terminal.wait_for("● indexed ")

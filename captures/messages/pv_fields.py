@@ -1,7 +1,7 @@
 """The group of `pv.*` nodes in a packet's tree: what every message says in the same words, whatever its protocol.
 
 One group a message, each field of `columns` at least once, in their order, with an empty value where the message has none, so that the
-columns of one packet line up (`-T fields -e pv.op -e pv.rrt`).
+columns of one packet line up (`-T fields -e pv.op -e pv.rrt`; only of `pv.target` a message may have several).
 """
 from __future__ import annotations
 

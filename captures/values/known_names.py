@@ -9,25 +9,13 @@ from protocols.engine.fields import Spec
 from protocols.lower import link
 from protocols.registry import Registry
 
-__all__ = ["COLUMNS", "COMPUTED", "Name", "known"]
+__all__ = ["COLUMNS", "Name", "known"]
 
 COLUMNS = {
     "_ws.col.No.": "number", "_ws.col.Time": "time", "_ws.col.Source": "source", "_ws.col.Destination": "destination",
     "_ws.col.Protocol": "protocol", "_ws.col.Length": "length", "_ws.col.Info": "info",
 }
 """tshark's names of the list's columns, and ours; tshark knows them in either case from 4.2 on, and so they are here."""
-
-
-COMPUTED = {
-    "ip.host": ("string", "ip.addr"), "ip.src_host": ("string", "ip.src"), "ip.dst_host": ("string", "ip.dst"), "ipv6.host": ("string", "ipv6.addr"),
-    "ipv6.src_host": ("string", "ipv6.src"), "ipv6.dst_host": ("string", "ipv6.dst"), "data.len": ("len", "data.data"),
-}
-"""Wireshark's fields that are a function of another field, and stand in no tree: name -> function, field. Names of hosts are not looked up."""
-COMPUTED_SPECS = (
-    *(Spec(f"{layer}.{side}host", f"{words} Host", "string", about="The address as text") for layer in ("ip", "ipv6")
-      for side, words in (("", "Source or Destination"), ("src_", "Source"), ("dst_", "Destination"))),
-    Spec("data.len", "Length", "int32", about="Bytes of data that no layer reads"),
-)
 
 
 class Name(NamedTuple):
@@ -43,8 +31,6 @@ def known(registry: Registry) -> dict[str, Name]:
     for protocol, spec in link.specs():
         names.setdefault(spec.name, Name(spec, protocol))
     for spec in (*pv_fields.SPECS, packets.HOLE, packets.REASSEMBLED_IN):
-        names.setdefault(spec.name, Name(spec, spec.name.partition(".")[0]))
-    for spec in COMPUTED_SPECS:
         names.setdefault(spec.name, Name(spec, spec.name.partition(".")[0]))
     for spec in expert.SPECS:
         names.setdefault(spec.name, Name(spec, expert.EXPERT.name if spec.name.startswith("_") else "frame"))

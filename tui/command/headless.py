@@ -211,7 +211,7 @@ def follow(file: Path, options: argparse.Namespace) -> Iterator[str]:
 def table(file: Path, options: argparse.Namespace) -> Iterator[str]:
     """Chosen fields."""
     from captures.output.field_table import field_format, field_table
-    from captures.values.known_names import COMPUTED, known
+    from captures.values.known_names import known
     try:
         format_ = field_format(options.format)
     except ValueError as error:
@@ -219,7 +219,7 @@ def table(file: Path, options: argparse.Namespace) -> Iterator[str]:
     capture = open_capture(file, options)
     names = known(capture.registry)
     open_ended = tuple(prefix for decoder in capture.registry.decoders() for prefix in decoder.prefixes)
-    other = [name for name in dict.fromkeys(options.fields) if name in COMPUTED or (name not in names and not name.startswith(open_ended))]
+    other = [name for name in dict.fromkeys(options.fields) if name not in names and not name.startswith(open_ended)]
     expressions = expressions_of(capture, other) if other else {}
     return field_table(capture, choose(capture, options), options.fields, format_, expressions)
 
@@ -227,10 +227,9 @@ def table(file: Path, options: argparse.Namespace) -> Iterator[str]:
 def expressions_of(capture: Capture, texts: Iterable[str]) -> dict[str, Callable[[int], list[str]]]:
     """The functions that give a packet's values of expressions: of what is no field's name. Raises UsageError for what is neither."""
     from captures.filter import FilterError, Names, compile_expression, computed
-    from captures.values.known_names import COMPUTED
     names, made, wrong = Names(capture.registry), {}, []
     for text in texts:
-        if text not in COMPUTED and re.fullmatch(r"[\w.$-]+", text):
+        if re.fullmatch(r"[\w.$-]+", text):
             near = names[text].name if text in names else names.similar(text)
             wrong.append(text + (f" (did you mean {near}?)" if near else ""))
             continue

@@ -19,7 +19,6 @@ from captures.filter.language.errors import FilterError, Fix, Trap
 from captures.filter.language.lexer import Token, unescaped
 from captures.filter.language.nodes import Arithmetic, Call, Compare, Exists, In, Junction, Literal, Name, Negative, Node, Not, Range, Reference, Slice, printed
 from captures.values.field_names import FieldName, Names, Reach, kind_of
-from captures.values.known_names import COMPUTED
 from protocols.engine.fields import Spec
 
 __all__ = ["Checked", "check"]
@@ -244,9 +243,6 @@ class Checked:
         field = self.names.get(node.name)
         if field is None:
             raise self._unknown(node)
-        if node.name in COMPUTED and not node.raw:
-            function, of = COMPUTED[node.name]
-            return self._call(Call(function, (Name(of, node.layers, start=node.start, end=node.end),), start=node.start, end=node.end))
         if node.raw:
             return self._raw(node, field)
         key = field.name + printed(node).removeprefix(node.name)

@@ -197,8 +197,7 @@ class FilterRun:
         if reference is None:
             return []
         field = self.filter.fields["$" + name]
-        found = self._store.reader.read(field.reach, ReadPlan({name: field}, {}, frozenset()), np.array([reference]))
-        return [value for value in found[name][0] if value is not None]
+        return [value for value in self._store.values([field], np.array([reference]))[field.name][0] if value is not None]
 
     # deciding
 
