@@ -221,7 +221,7 @@ class Capture:
 
     # ways from packet to packet
 
-    def partner(self, index: int) -> int | None:
+    def peer_packet(self, index: int) -> int | None:
         """The packet in which the response to this packet's first paired request ends, or the request of its response; the innermost layer counts."""
         conversation = self.conversation_of(index)
         for layer in reversed(list(conversation.layers())) if conversation is not None else ():

@@ -54,7 +54,7 @@ def test_datagrams_are_messages_and_pair_by_key(beacons: Capture) -> None:
     rows = [beacons.row(i) for i in range(5)]
     assert [row.protocol for row in rows] == ["Beacon"] * 5
     assert [row.info for row in rows] == ["beacon 'one'", "beacon 'two'", "beacon '2'", "beacon '1'", "beacon 'three'"]
-    assert [beacons.partner(i) for i in range(5)] == [3, 2, 1, 0, None]
+    assert [beacons.peer_packet(i) for i in range(5)] == [3, 2, 1, 0, None]
     assert [values(beacons, i, "beacon.id") for i in range(5)] == [[1], [2], [2], [1], [3]]
     assert values(beacons, 2, "pv.req_frame") == [2] and values(beacons, 4, "pv.status") == ["not_captured"]
 
@@ -87,7 +87,7 @@ def test_a_datagram_cut_by_the_snap_length_says_so(tmp_path: Path) -> None:
     capture.read_index()
     message = capture.conversation(0, "udp").messages[0]
     assert (message.have, message.length, message.complete) == (8, 14, False)
-    assert capture.partner(1) == 0
+    assert capture.peer_packet(1) == 0
 
 
 class Inner(Decoder):
@@ -182,7 +182,7 @@ def test_messages_inside_messages_have_rows_trees_pairs_and_filters(tmp_path: Pa
     capture = layered(tmp_path, [(0, wrapped(ONE[:4], True)), (0, wrapped(ONE[4:], True)), (1, wrapped(TWO, False))])
     assert [capture.row(i).info for i in (2, 3, 4)] == ["wrapped", "inner hello", "inner ok"]
     assert [layer.name for layer in capture.packet(3).layers][-2:] == ["wrapped", "inner"]
-    assert capture.partner(3) == 4 and capture.partner(4) == 3
+    assert capture.peer_packet(3) == 4 and capture.peer_packet(4) == 3
     inside = capture.conversation(0).inner[0]
     assert inside.match is not None and inside.match.why == "inside wrapped: "
     assert [(pdu.packet, pdu.first_packet) for pdu in inside.messages] == [(3, 2), (4, 4)]

@@ -67,7 +67,7 @@ def test_the_five_things_are_enough(tmp_path: Path, way: str) -> None:
     assert capture.registry.get("crate") and not capture.registry.problems
     first = len(sent) - 4
     assert [(capture.row(i).protocol, capture.row(i).info) for i in range(first, first + 4)] == [("crate", f"id {one}") for one in (7, 9, 9, 7)]
-    assert [capture.partner(i) for i in range(first, first + 4)] == [first + 3, first + 2, first + 1, first]
+    assert [capture.peer_packet(i) for i in range(first, first + 4)] == [first + 3, first + 2, first + 1, first]
     shown = [int(one) for part in FilterRun(capture, compile_filter('crate.text == "first" || crate.id == 9 && pv.kind == request', Names(capture.registry)))
              for one in part]
     assert shown == [first + 1, first + 3]

@@ -49,8 +49,8 @@ def capture(tmp_path: Path) -> Capture:
 def test_a_plugin_reads_and_pairs_messages_inside_websocket(capture: Capture) -> None:
     assert [capture.row(i).protocol for i in range(2, 7)] == ["HTTP", "HTTP", "WebSocket", "Quiz", "Quiz"]
     assert [capture.row(i).info for i in (5, 6)] == ["quiz 'how many?'", "quiz '42'"]
-    assert (capture.partner(5), capture.partner(6)) == (6, 5)
-    assert (capture.partner(2), capture.partner(3)) == (3, 2)      # the handshake is a request and its response
+    assert (capture.peer_packet(5), capture.peer_packet(6)) == (6, 5)
+    assert (capture.peer_packet(2), capture.peer_packet(3)) == (3, 2)      # the handshake is a request and its response
     assert [layer.name for layer in capture.packet(5).layers][-2:] == ["websocket", "quiz"]
     names = Names(capture.registry)
     shown = [int(one) for part in FilterRun(capture, compile_filter('quiz.id == 7 && pv.kind == response', names)) for one in part]

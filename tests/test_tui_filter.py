@@ -133,12 +133,12 @@ def test_neighbours_and_errors_keep_to_what_is_shown() -> None:
         await s.until(lambda: s.panes.index + 1 == errors[0])
         await s.press("g g r")
         assert "hidden by the filter" in s.message
-        assert s.panes.index == s.app.capture.partner(numbers[0] - 1)
+        assert s.panes.index == s.app.capture.peer_packet(numbers[0] - 1)
         assert s.list.count == len(numbers) + 1
         await s.press("r")
         assert s.panes.index == numbers[0] - 1 and s.list.count == len(numbers)
         await s.press("r j j r")
-        assert s.list.guest is not None and s.list.guest != s.app.capture.partner(numbers[0] - 1)
+        assert s.list.guest is not None and s.list.guest != s.app.capture.peer_packet(numbers[0] - 1)
     run(scenario)
 
 

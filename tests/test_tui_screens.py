@@ -111,7 +111,7 @@ def test_the_cursor_moves_as_in_vim(keys: str, packet: int) -> None:
 def test_r_goes_to_the_other_end_of_the_exchange_and_back() -> None:
     async def scenario(s: Session) -> None:
         await s.press("8 G r")
-        assert s.list.cursor == s.app.capture.partner(7) == 8
+        assert s.list.cursor == s.app.capture.peer_packet(7) == 8
         await s.press("r")
         assert s.list.cursor == 7
         await s.press("g g r")

@@ -48,7 +48,7 @@ class Going:
             rows.invite(None)
             if there:
                 return
-        self._find("its request or response", self.capture.partner, self.panes.index, show=True)
+        self._find("its request or response", self.capture.peer_packet, self.panes.index, show=True)
 
     def do_stream_next(self, press: Press) -> None:
         self._find("a later packet of this stream", self._neighbour, self.panes.index, press.times)
