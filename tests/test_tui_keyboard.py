@@ -84,6 +84,7 @@ def test_a_loop_over_a_list_of_files_shows_each_of_them() -> None:
             terminal.wait_for("● indexed ")
             terminal.press(b"q")
             terminal.wait_for(f"seen {number}")
+            terminal.screen.reset()     # the emulator has no alternate screen: what the first one showed must not stand for the second
 
 
 def test_without_any_terminal_for_keys_rows_are_printed() -> None:

@@ -164,7 +164,7 @@ class Cutter:
             sure = length is TO_END
         if sure:
             self.emit(start, length, end)
-        return sure or (length is HANDED_ON and self.told)      # handed on as a whole, by `rest`
+        return sure or (length is HANDED_ON and self.told)      # handed on as a whole, by `messages`
 
     def ask(self, start: int, end: int, side: Side, most: int) -> int | Answer:
         """What `frame` says of `start`, given up to `most` bytes of the run that ends at `end`. Raises TypeError when that is neither."""
