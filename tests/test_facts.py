@@ -24,7 +24,7 @@ OTHERS = sorted(Path(os.environ["PROTOVIEW_CAPTURES"]).glob("common/*.pcap*")) i
 TAUGHT = DATA / "kafka" / "kafka-confluent-4.1-produce.pcap.gz"
 PURE = {"protocols.mongodb.document.KNOWN"}
 """Caches of values that follow from their keys alone: whether one is there changes no answer. This one keeps the specs of paths in documents."""
-MOST = 400
+MOST = 200
 """Packets of a recording whose trees are compared."""
 FILTERS = ['pv.target contains "orders"', "pv.status != ok", "pv.rrt > 1ms", 'kafka.topic_name contains "o"',
            'frame contains "topic"', "kafka.partition_id == 0"]
@@ -48,15 +48,16 @@ def test_a_filter_on_a_name_finds_the_packets_of_messages_that_name_it_by_id() -
 
 @pytest.mark.parametrize("path", [*RECORDINGS, *OTHERS], ids=lambda path: path.name)
 def test_any_number_of_processes_finds_the_same_packets(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[list[list[int]]] = []
+    here = opened(path)     # what this process makes once (readers of fields), the others need not make
+    names = Names(here.registry)
+    expected = [[packet for part in FilterRun(here, compile_filter(text, names)) for packet in part.tolist()] for text in FILTERS]
     for count in (1, 2, 3):
         monkeypatch.setenv("PROTOVIEW_PROCESSES", str(count))
         capture = opened(path)
-        names, shared = Names(capture.registry), pool.FilterPool(capture)
+        shared = pool.FilterPool(capture)
         assert pool.processes(1) == count
-        found.append([[packet for part in shared.run(compile_filter(text, names), names) for packet in part.tolist()] for text in FILTERS])
+        assert [[packet for part in shared.run(compile_filter(text, names), names) for packet in part.tolist()] for text in FILTERS] == expected
         shared.close()
-    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "x", "65", "\u00b2"])
@@ -71,7 +72,7 @@ def words(capture: Capture, order: list[int]) -> dict[int, tuple[Any, ...]]:
     return {i: capture.row(i) for i in order}
 
 
-@pytest.mark.parametrize("path", RECORDINGS[::6] + [path for path in RECORDINGS if path.parent.name == "kafka"][:8], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", RECORDINGS[::9] + [path for path in RECORDINGS if path.parent.name == "kafka"][:5], ids=lambda path: path.name)
 def test_rows_and_trees_are_the_same_whatever_was_looked_at_before(path: Path) -> None:
     first, second, filtered = opened(path), opened(path), opened(path)
     order = list(range(len(first)))[:MOST]

@@ -433,7 +433,7 @@ def test_the_open_line_rests_and_a_filtered_move_stays_cheap(tmp_path: Path) -> 
         terminal.settle()
         terminal.press(b"/zookeeper.op")
         terminal.wait_for("▶zookeeper.opcode")
-        terminal.settle(0.6, 15)
+        terminal.settle(2.5, 20)      # the counts of the sample, which takes two seconds, are drawn as they come
         assert terminal.settle(0.8) == 0
         terminal.press(b"\x15zookeeper\r")
         terminal.wait_for("✓ 135 of 257")
