@@ -229,8 +229,10 @@ def places(flat: Flat, known: Mapping[str, str]) -> tuple[Sequence[Place], tuple
         elif type(one) is tuple:
             identity = _identity(one[0])
             told = known.get(identity, "")
-            if identity != NO_ID and (told or not named):
-                topic, unnamed = told or identity, ""
+            unnamed = ""        # the id before it had no name
+            # the name before belongs to another topic where ids stand first
+            if identity != NO_ID and (told or not named or len(one) > 1):
+                topic = told or identity
                 if not found or found[-1][0] != topic:
                     found.append((topic, []))
                     if len(one) > 1:
