@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from captures.file.opening import open_source
@@ -31,12 +32,13 @@ class _Enough(threading.Event):
         return True
 
 
-_drawn = False
+_kept = -1
+"""The terminal that the rows stand on, by a descriptor of its own: the application's driver leads the usual one nowhere; -1 without rows."""
 
 
 def draw(file: Path) -> None:
     """Draw the file's first rows on the terminal, if there is room."""
-    global _drawn
+    global _kept
     terminal = sys.__stderr__
     if terminal is None or not terminal.isatty() or os.environ.get("TEXTUAL_DRIVER"):
         return
@@ -47,16 +49,16 @@ def draw(file: Path) -> None:
     index.run(_Enough())
     shown = "\r\n".join(line[:columns] for line in _lines(index, file.name, columns, lines))
     index.source.close()
-    _drawn = True
+    _kept = os.dup(terminal.fileno())
     terminal.write(ENTER + shown)
     terminal.flush()
 
 
 def withdraw() -> None:
     """Take the rows away, when the application does not come."""
-    if _drawn and sys.__stderr__ is not None:
-        sys.__stderr__.write(LEAVE)
-        sys.__stderr__.flush()
+    if _kept >= 0:
+        with suppress(OSError):     # the terminal is gone
+            os.write(_kept, LEAVE.encode())
 
 
 def _lines(index: Index, name: str, columns: int, lines: int) -> list[str]:
