@@ -15,7 +15,9 @@ from captures.capture import Capture
 from captures.filter import FilterRun, Names, compile_filter
 from captures.filter.parallel import pool
 from captures.output.ndjson import ndjson
+from captures.values.store import STORES
 from protocols.decoder import Decoder
+from protocols.registry import Registry
 
 DATA = Path(__file__).parent / "data"
 RECORDINGS = sorted(DATA.glob("*/*.pcap*"))
@@ -28,10 +30,16 @@ MOST = 200
 """Packets of a recording whose trees are compared."""
 FILTERS = ['pv.target contains "orders"', "pv.status != ok", "pv.rrt > 1ms", 'kafka.topic_name contains "o"',
            'frame contains "topic"', "kafka.partition_id == 0"]
+SHARED = FILTERS[:2]
+"""One on names that other streams teach, one on the words of all messages. `test_filter_shares.py` has filters of every other kind."""
+
+
+REGISTRY = Registry()
+NAMES = Names(REGISTRY)
 
 
 def opened(path: Path) -> Capture:
-    capture = Capture(path)
+    capture = Capture(path, REGISTRY)
     capture.read_index()
     return capture
 
@@ -40,7 +48,7 @@ def test_a_filter_on_a_name_finds_the_packets_of_messages_that_name_it_by_id() -
     # 170 packets carry messages about the topic "orders", 54 of them fetches that also ask for others; it stands in most of them as an id that a Metadata
     # answer on another connection names
     capture = opened(TAUGHT)
-    names, shared = Names(capture.registry), pool.FilterPool(capture)
+    names, shared = NAMES, pool.FilterPool(capture)
     found = [packet for part in shared.run(compile_filter('pv.target contains "orders"', names), names) for packet in part.tolist()]
     shared.close()
     assert len(found) == 170
@@ -49,14 +57,14 @@ def test_a_filter_on_a_name_finds_the_packets_of_messages_that_name_it_by_id() -
 @pytest.mark.parametrize("path", [*RECORDINGS, *OTHERS], ids=lambda path: path.name)
 def test_any_number_of_processes_finds_the_same_packets(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = opened(path)     # what this process makes once (readers of fields), the others need not make
-    names = Names(here.registry)
-    expected = [[packet for part in FilterRun(here, compile_filter(text, names)) for packet in part.tolist()] for text in FILTERS]
+    names = NAMES
+    expected = [[packet for part in FilterRun(here, compile_filter(text, names)) for packet in part.tolist()] for text in SHARED]
     for count in (1, 2, 3):
         monkeypatch.setenv("PROTOVIEW_PROCESSES", str(count))
-        capture = opened(path)
-        shared = pool.FilterPool(capture)
+        STORES.pop(here, None)      # what was read for the processes before is forgotten
+        shared = pool.FilterPool(here)
         assert pool.processes(1) == count
-        assert [[packet for part in shared.run(compile_filter(text, names), names) for packet in part.tolist()] for text in FILTERS] == expected
+        assert [[packet for part in shared.run(compile_filter(text, names), names) for packet in part.tolist()] for text in SHARED] == expected
         shared.close()
 
 
@@ -77,7 +85,7 @@ def test_rows_and_trees_are_the_same_whatever_was_looked_at_before(path: Path) -
     first, second, filtered = opened(path), opened(path), opened(path)
     order = list(range(len(first)))[:MOST]
     for text in FILTERS:
-        list(FilterRun(filtered, compile_filter(text, Names(filtered.registry))))
+        list(FilterRun(filtered, compile_filter(text, NAMES)))
     assert words(first, order) == words(second, order[::-1]) == words(filtered, order)
     for i in order[::-7]:
         second.packet(i)
@@ -111,7 +119,7 @@ def test_no_module_of_the_ground_floor_keeps_state_of_a_capture() -> None:
         capture = opened(path)
         for i in range(0, len(capture), 5):
             capture.packet(i)
-        list(FilterRun(capture, compile_filter("pv.status != ok && kafka.topic_name", Names(capture.registry))))
+        list(FilterRun(capture, compile_filter("pv.status != ok && kafka.topic_name", NAMES)))
     assert len(before) > 100
     assert {name for name, value in state().items() if before.get(name) != value} <= PURE
 
