@@ -39,6 +39,8 @@ from protocols.registry import Registry
 
 __all__ = ["Capture", "CaptureError"]
 
+JUDGED = 64
+"""Packets whose messages are read together in the search for an error."""
 KEPT_MESSAGES = 2_000_000
 """Messages of all kept streams together."""
 
@@ -244,19 +246,28 @@ class Capture:
         c, count = self.index.columns, len(self)
         span = slice(index + 1, count) if step > 0 else slice(0, index)
         candidates = np.flatnonzero((c.kind[span] != PacketKind.OTHER) & (c.plen[span] > 0)) + (index + 1 if step > 0 else 0)
-        for i in candidates[::step].tolist():
-            conversation = self.conversation_of(i)
-            if conversation is not None and any(self._failed(layer, i) for layer in conversation.layers()):
-                yield i
-                return
-            yield None
+        ordered = candidates[::step]
+        for low in range(0, len(ordered), JUDGED):
+            block = ordered[low:low + JUDGED]
+            erring = self._erring(np.sort(block))
+            for i in block.tolist():
+                if i in erring:
+                    yield i
+                    return
+                yield None
 
-    def _failed(self, layer: Conversation, packet: int) -> bool:
-        """Whether a message that ends in the packet is shown as an error."""
-        rows = layer.messages.in_packets(np.array([packet]))
-        words = self.messages.words(layer)
-        words.read(rows)
-        return bool(words.errors(rows).any())
+    def _erring(self, packets: NDArray[np.int64]) -> set[int]:
+        """Those of some packets (ascending) in which a message ends that is shown as an error."""
+        found: set[int] = set()
+        for _, _, ours in self.index.by_stream(packets):
+            conversation = self.conversation_of(int(ours[-1]))
+            for layer in conversation.layers() if conversation is not None else ():
+                rows = layer.messages.in_packets(ours)
+                if len(rows):
+                    words = self.messages.words(layer)
+                    words.read(rows)
+                    found.update(layer.messages.packet[rows[words.errors(rows)]].tolist())
+        return found
 
     def decode_as(self, transport: str, port: int, protocol: str | None) -> None:
         """Read all streams with this port as `protocol` from now on; None leaves them to recognition again.

@@ -89,3 +89,21 @@ def test_words_are_made_once_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> No
     words = capture.messages.words(again)
     words.read(rows)
     assert sorted(made) == rows.tolist() and words.texts_of("op", rows).any()
+
+
+def test_words_of_few_messages_are_those_of_all() -> None:
+    path = next(DATA.glob("kafka/*sasl*.pcap*"))
+    few, all_ = capture_of(path), capture_of(path)
+    count = 0
+    for one, other in zip(layers(few), layers(all_), strict=True):
+        rows = np.arange(len(other.messages))
+        together = all_.messages.words(other)
+        together.read(rows)
+        for row in rows[::9].tolist():
+            alone, place = few.messages.words(one), np.array([row])
+            alone.read(place)
+            for name in ("op", "targets", "id", "status", "error", "client_id"):
+                said = [words.texts.distinct[int(words.texts_of(name, place)[0])] for words in (alone, together)]
+                assert said[0] == said[1], (name, row)
+            count += 1
+    assert count > 10

@@ -105,6 +105,17 @@ class Index:
             parts.append(np.flatnonzero((sd[low:high] >> 1 == number) & (kinds[low:high] == kind)) + low)
         return np.concatenate(parts)
 
+    def by_stream(self, packets: NDArray[np.int64]) -> Iterator[tuple[str, int, NDArray[np.int64]]]:
+        """Some packets (ascending) by the stream that they are of: transport ("tcp" or "udp"), number, and these packets. Others are left out."""
+        kind = self.columns.kind[packets]
+        for transport, number in (("tcp", PacketKind.TCP), ("udp", PacketKind.UDP)):
+            ours = packets[kind == number]
+            streams = self.columns.sd[ours] >> 1
+            order = np.argsort(streams, kind="stable")
+            bounds = np.flatnonzero(np.diff(streams[order])) + 1
+            for group in np.split(ours[order], bounds) if len(order) else ():
+                yield transport, int(self.columns.sd[group[0]]) >> 1, group
+
     def _grouped(self, transport: str) -> tuple[Array, Array]:
         """All packets of the transport sorted by stream (uint32), and where each stream starts among them."""
         with self._grouping:

@@ -1,7 +1,7 @@
 """Many messages of a conversation one after the other, for whoever reads all: none is copied, and a response finds its request where it lay.
 
 The bytes of each direction are put together in windows that go forward with the rows, and a message is a place in its window. A request that was passed
-is kept until its response comes, at most KEPT of them.
+is kept until its response comes, at most KEPT of them. Few messages of many are read each on its own: windows would hold what nobody asked for.
 """
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from captures.messages.messages import MessageRow, Messages
-from captures.messages.window import Window
+from captures.messages.window import DENSE, Window
 from captures.stream.byte_stream import ByteStream
 from protocols.decoder import Header, MessageBytes
 
 __all__ = ["many"]
 
-KEPT = 4096
+KEPT = 256
+"""A request holds the window that it lies in."""
 
 
 class Readable(Protocol):
@@ -34,6 +35,11 @@ class Readable(Protocol):
 def many(conversation: Readable, rows: Sequence[int]) -> Iterator[tuple[MessageRow, MessageBytes]]:
     """The messages in these rows (ascending). What is given holds until the next one is asked for."""
     messages = conversation.messages
+    if len(rows) * DENSE <= len(messages):
+        for row in rows:
+            one = MessageRow(messages, row)
+            yield one, conversation.message(one)
+        return
     windows = [Window(direction) for direction in conversation.directions]
     peers = messages.peer
     passed: dict[int, MessageBytes] = {}

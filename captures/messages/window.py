@@ -3,8 +3,10 @@ from __future__ import annotations
 
 from captures.stream.byte_stream import ByteStream
 
-__all__ = ["FIRST_LOOK", "Window"]
+__all__ = ["DENSE", "FIRST_LOOK", "Window"]
 
+DENSE = 8
+"""From one message in so many on, those who read messages of a stream put its bytes together for all of them."""
 FIRST_LOOK = 4096
 READ_AHEAD = 1 << 18
 WHOLE = 1 << 22

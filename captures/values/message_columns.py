@@ -57,17 +57,10 @@ class MessageColumns:
         missing = np.unique(np.concatenate(unread)) if unread else packets[:0]
         if not len(missing):
             return
-        c = self.capture.columns
-        kind = c.kind[missing]
         for key in keys:
-            keep(key).add_nothing(missing[kind == PacketKind.OTHER])
-        for transport, number in (("tcp", PacketKind.TCP), ("udp", PacketKind.UDP)):
-            ours = missing[kind == number]
-            streams = c.sd[ours] >> 1
-            order = np.argsort(streams, kind="stable")
-            bounds = np.flatnonzero(np.diff(streams[order])) + 1
-            for group in np.split(ours[order], bounds) if len(order) else ():
-                self._stream(transport, int(c.sd[group[0]]) >> 1, group, keys, wanted, keep)
+            keep(key).add_nothing(missing[self.capture.columns.kind[missing] == PacketKind.OTHER])
+        for transport, number, group in self.capture.index.by_stream(missing):
+            self._stream(transport, number, group, keys, wanted, keep)
 
     def _may(self, key: str, field: FieldName, wanted: ReadPlan) -> bool:
         """Whether columns may tell the field in some stream."""

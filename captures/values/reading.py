@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from captures.capture import Capture
@@ -152,20 +151,14 @@ class Reader:
 
     def _from_streams(self, reach: Reach, wanted: ReadPlan, packets: Array) -> Values:
         out: Values = {key: [[] for _ in range(len(packets))] for key in wanted.fields}
-        c = self.index.columns
-        segments = np.flatnonzero(c.kind[packets] != PacketKind.OTHER)
-        stream = c.sd[packets[segments]] >> 1 << 1 | (c.kind[packets[segments]] == PacketKind.UDP)
-        order = np.argsort(stream, kind="stable")
-        bounds = np.flatnonzero(np.diff(stream[order])) + 1
-        for group in np.split(order, bounds) if len(order) else ():
-            places = segments[group]
-            conversation = self.capture.conversation_of(int(packets[places[-1]]))
+        for _, _, ours in self.index.by_stream(packets):
+            conversation = self.capture.conversation_of(int(ours[-1]))
             if conversation is None or conversation.decoder is None:
                 continue
-            place = dict(zip(packets[places].tolist(), places.tolist(), strict=True))
+            place = dict(zip(ours.tolist(), packets.searchsorted(ours).tolist(), strict=True))
             for layer in conversation.layers():
                 assert layer.decoder is not None
-                pdus = _ending(layer, packets[places])
+                pdus = _ending(layer, ours)
                 if reach is Reach.MESSAGE:
                     _whole(layer, wanted, pdus, place, out)
                 elif layer.decoder.name in wanted.roots:

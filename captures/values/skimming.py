@@ -16,7 +16,7 @@ from captures.index.columns import PacketKind
 from captures.messages.conversation import Conversation
 from captures.messages.given import field_readers
 from captures.messages.messages import Messages
-from captures.messages.window import Window
+from captures.messages.window import DENSE, Window
 from captures.values.field_names import FieldName
 from captures.values.reading import CONVERT, ReadPlan
 from captures.values.value_column import ValueColumn
@@ -28,8 +28,6 @@ __all__ = ["Skimming"]
 Array = NDArray[Any]
 MOST = 50_000
 """Messages of one stream that are read at once, whoever asked for a few of its packets."""
-DENSE = 8
-"""From one message in so many on, the bytes of a stream are put together for all that are read."""
 
 
 class Skimming:
@@ -48,14 +46,8 @@ class Skimming:
             return
         unread = [keep(key).unread(packets) for key in keys]
         missing = np.unique(np.concatenate(unread)) if unread else packets[:0]
-        c = self.capture.columns
-        missing = missing[c.kind[missing] == PacketKind.TCP]
-        streams = c.sd[missing] >> 1
-        order = np.argsort(streams, kind="stable")
-        bounds = np.flatnonzero(np.diff(streams[order])) + 1
-        for group in np.split(order, bounds) if len(order) else ():
-            asked = missing[group]
-            number = int(c.sd[asked[0]]) >> 1
+        missing = missing[self.capture.columns.kind[missing] == PacketKind.TCP]
+        for _, number, asked in self.capture.index.by_stream(missing):
             conversation = self.capture.conversation(number)
             messages = conversation.messages
             if not messages or conversation.decoder is None or conversation.inner or conversation.decoder.name not in wanted.roots:

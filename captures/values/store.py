@@ -1,4 +1,6 @@
-"""What filters learned of a capture, kept while it is decoded as it is: later filters read no value twice.
+"""The values of any field for many packets: which way of reading them is the cheapest, and what was read, so that nobody reads it again.
+
+Filters, tables and expressions ask here and do not know which way answered: index columns, message columns, generated readers, byte search or trees.
 
 There is one `Store` a capture and process. Another takes its place when streams are decoded differently, or more packets have come to streams that were read.
 """
@@ -31,7 +33,7 @@ LARGE = ("bytes", "protocol")
 
 
 class Store:
-    """What was learned of one capture: the structure of its packets, and values by field key."""
+    """What was read of one capture: the structure of its packets, and values by field key."""
 
     def __init__(self, capture: Capture) -> None:
         self.structure = KnownLayers(capture.index)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from captures.capture import Capture
 from captures.filter.compile.expression import Expression
@@ -33,14 +32,9 @@ def computed(capture: Capture, expression: Expression) -> Callable[[int], list[s
         store, at, passing = Store.of(capture), np.array([packet]), Passing()
         for reach, plan in plans.items():
             store.read(reach, plan, at, passing)
-        env = {key: passing[key][packet] if key in passing else _kept(store, key, at) for key in value.keys}
+        env = {key: passing[key][packet] if key in passing else [one for one in store.column(key).lists(at)[0] if one is not None] for key in value.keys}
         return [_text(one, value.kind) for one in value.values(env)] if value.ready(env) else []
     return of
-
-
-def _kept(store: Store, key: str, at: NDArray[np.int64]) -> list[Any]:
-    column = store.column(key)
-    return [found for code in column.slots(at).codes.tolist() if (found := column.distinct[code]) is not None]
 
 
 def _text(value: Any, kind: str) -> str:
