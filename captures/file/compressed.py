@@ -242,13 +242,14 @@ class _Zstd:
         return out
 
 
-class _Lz4:
-    """One LZ4 frame; the library raises RuntimeError on damage."""
+class _Library:
+    """One LZ4 frame, xz or bzip2 stream: `inner` has the methods of the standard library's decompressors, gives at most `most` bytes at a time, and raises
+    `error` on damage."""
 
-    def __init__(self) -> None:
-        import lz4.frame
-
-        self.inner: Any = lz4.frame.LZ4FrameDecompressor()
+    def __init__(self, inner: Any, error: type[Exception], most: int) -> None:
+        self.inner = inner
+        self.error = error
+        self.most = most
         self.rest = b""
 
     @property
@@ -261,52 +262,33 @@ class _Lz4:
 
     def decompress(self, data: bytes) -> bytes:
         try:
-            out: bytes = self.inner.decompress(data, max_length=PIECE)
-        except RuntimeError as error:
+            out: bytes = self.inner.decompress(data, max_length=self.most)
+        except self.error as error:
             raise Damaged(str(error)) from error
         self.rest = (self.inner.unused_data or b"") if self.inner.eof else b""
         return out
 
 
-class _Library:
-    """One xz or bzip2 stream, by the standard library."""
+def _lz4() -> _Library:
+    import lz4.frame
 
-    def __init__(self, inner: Any, error: type[Exception]) -> None:
-        self.inner = inner
-        self.error = error
-        self.rest = b""
-
-    @property
-    def hungry(self) -> bool:
-        return bool(self.inner.needs_input)
-
-    @property
-    def eof(self) -> bool:
-        return bool(self.inner.eof)
-
-    def decompress(self, data: bytes) -> bytes:
-        try:
-            out: bytes = self.inner.decompress(data, SMALL_PIECE)
-        except self.error as error:
-            raise Damaged(str(error)) from error
-        self.rest = self.inner.unused_data if self.inner.eof else b""
-        return out
+    return _Library(lz4.frame.LZ4FrameDecompressor(), RuntimeError, PIECE)
 
 
 def _xz() -> _Library:
     import lzma
 
-    return _Library(lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY), lzma.LZMAError)
+    return _Library(lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY), lzma.LZMAError, SMALL_PIECE)
 
 
 def _bzip2() -> _Library:
     import bz2
 
-    return _Library(bz2.BZ2Decompressor(), OSError)
+    return _Library(bz2.BZ2Decompressor(), OSError, SMALL_PIECE)
 
 
-Decompressor = _Zlib | _Zstd | _Lz4 | _Library
-_DECODERS: dict[str, Callable[[], Decompressor]] = {"gzip": _Zlib, "zstd": _Zstd, "lz4": _Lz4, "xz": _xz, "bzip2": _bzip2}
+Decompressor = _Zlib | _Zstd | _Library
+_DECODERS: dict[str, Callable[[], Decompressor]] = {"gzip": _Zlib, "zstd": _Zstd, "lz4": _lz4, "xz": _xz, "bzip2": _bzip2}
 
 
 def _decoder(kind: str) -> Decompressor:
