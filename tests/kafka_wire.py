@@ -262,6 +262,21 @@ def notations() -> tuple[Notation, ...]:
     return tuple(Notation(line) for line in SCHEMA.read_text().splitlines() if not line.startswith("#"))
 
 
+REQUESTS = [one for one in notations() if one.kind == "q"]
+RESPONSES = {one.key: one for one in notations() if one.kind == "r"}
+
+
+def pair(seed: int) -> tuple[MessageBytes, MessageBytes]:
+    """A random request with its response."""
+    rng = random.Random(seed)
+    one = rng.choice(REQUESTS)
+    version = rng.randint(one.low, one.high)
+    header = 0 if (one.key, version) == (7, 0) else 2 if one.flexible(version) else 1
+    body, _ = one.make(version, rng)
+    answer, _ = RESPONSES[one.key].make(version, rng)
+    return exchange(request_frame(one.key, version, body, header=header), response_frame(answer, header=int(one.flexible(version) and one.key != 18)))
+
+
 # captures
 
 FOLDERS = (Path(__file__).parent / "data" / "kafka", Path(os.environ.get("PROTOVIEW_CAPTURES", "/nowhere")) / "kafka")

@@ -1,8 +1,6 @@
 """What a file says of a packet, as fields of the frame, and frame check sequences."""
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from struct import pack
 from zlib import crc32
@@ -11,41 +9,16 @@ import pytest
 from capture_bytes import Sent, block, enhanced, interface, old, options, section, simple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tables import needs_tshark, opened, shown, table, tshark
 
-from captures.capture import Capture
-from captures.filter import FilterRun, Names, compile_filter
-from captures.output.field_table import FieldFormat, field_table
 from protocols.engine.fields import walk
 
 CASES = Path(__file__).parent / "data" / "cases"
 UDP = bytes.fromhex("020000000002020000000001080045000026000140004011" "26c40a0000010a000002138813890012000000010203040506070809")
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 FIELDS = [f"frame.{name}" for name in (
     "number", "section_number", "interface_id", "interface_name", "interface_description", "interface_queue", "packet_flags", "packet_flags_direction",
     "packet_flags_reception_type", "packet_flags_fcs_length", "packet_flags_crc_error", "packet_id", "drop_count", "p2p_dir", "comment", "protocols",
 )]
-
-
-def opened(path: Path, data: bytes | None = None) -> Capture:
-    if data is not None:
-        path.write_bytes(data)
-    capture = Capture(path)
-    capture.read_index()
-    return capture
-
-
-def table(capture: Capture, *names: str) -> list[list[str]]:
-    return [line.rstrip("\n").split("\t") for line in field_table(capture, range(len(capture)), names, FieldFormat())]
-
-
-def tshark(path: Path, *names: str, more: tuple[str, ...] = ()) -> list[list[str]]:
-    arguments = [part for name in names for part in ("-e", name)]
-    done = subprocess.run(["tshark", "-n", "-r", path, *more, "-T", "fields", *arguments], capture_output=True, text=True, check=True)
-    return [line.split("\t") for line in done.stdout.splitlines()]
-
-
-def shown(capture: Capture, filter_: str) -> list[int]:
-    return [int(i) + 1 for step in FilterRun(capture, compile_filter(filter_, Names(capture.registry))) for i in step]
 
 
 @needs_tshark

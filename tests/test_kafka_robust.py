@@ -7,29 +7,31 @@ import zlib
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kafka_wire import KAFKA, batch, exchange, framed, message, named, notations, produce, record, request_frame, response_frame, uncovered, uvarint, walk
+from kafka_wire import (
+    KAFKA,
+    batch,
+    exchange,
+    framed,
+    message,
+    named,
+    pair,
+    produce,
+    record,
+    request_frame,
+    response_frame,
+    uncovered,
+    uvarint,
+    walk,
+)
 from work import calls, memory
 
 from protocols.decoder import MessageBytes, Opening, Side
 from protocols.engine.fields import printable
 from protocols.kafka.batches import MOST_BATCHES
 
-REQUESTS = [one for one in notations() if one.kind == "q"]
-RESPONSES = {one.key: one for one in notations() if one.kind == "r"}
 GZIP = zlib.compressobj(wbits=31)
 SQUEEZED = GZIP.compress(record(b"k", b"value") * 20) + GZIP.flush()
 RECORDS = batch(record(b"k", b'{"a": 1}', headers=[(b"h", b"v")]), 1) + batch(SQUEEZED, 20, 1) + batch(record(b"\0\0\0\1", b"\0\0\0\0\0\3"), 1, 0x30)
-
-
-def pair(seed: int) -> tuple[MessageBytes, MessageBytes]:
-    """A random request with its response."""
-    rng = random.Random(seed)
-    one = rng.choice(REQUESTS)
-    version = rng.randint(one.low, one.high)
-    header = 0 if (one.key, version) == (7, 0) else 2 if one.flexible(version) else 1
-    body, _ = one.make(version, rng)
-    answer, _ = RESPONSES[one.key].make(version, rng)
-    return exchange(request_frame(one.key, version, body, header=header), response_frame(answer, header=int(one.flexible(version) and one.key != 18)))
 
 
 def judged(one: MessageBytes) -> None:

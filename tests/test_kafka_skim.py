@@ -9,7 +9,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kafka_wire import KAFKA, batch, capture_names, conversations, exchange, message, messages, notations, produce, record, request_frame, response_frame
+from kafka_wire import (
+    KAFKA,
+    REQUESTS,
+    RESPONSES,
+    batch,
+    capture_names,
+    conversations,
+    exchange,
+    message,
+    messages,
+    pair,
+    produce,
+    record,
+    request_frame,
+    response_frame,
+)
 
 from protocols.decoder import FieldReaders, MessageBytes
 from protocols.engine.fields import Field, walk
@@ -17,8 +32,6 @@ from protocols.kafka import frames
 from protocols.kafka.topics import Topics, topic_id
 from protocols.message_heads import MessageHeads
 
-REQUESTS = [one for one in notations() if one.kind == "q"]
-RESPONSES = {one.key: one for one in notations() if one.kind == "r"}
 USUAL = ("kafka.error", "kafka.partition_id", "kafka.topic_name", "kafka.throttle_time", "kafka.offset", "kafka.client_id", "kafka.api_key", "kafka.topics",
          "kafka.topic_name_len", "kafka.broker_id", "kafka.consumer_group", "kafka.leader_epoch", "kafka.partitions_len", "kafka.records")
 INTERNAL = b"__consumer_offsets"
@@ -75,17 +88,6 @@ def test_most_messages_need_no_tree(name: str, monkeypatch: pytest.MonkeyPatch) 
             KAFKA.fast.skim(one, frozenset((name,)))
     assert count > 5000
     assert len(trees) < count / 20
-
-
-def pair(seed: int) -> tuple[MessageBytes, MessageBytes]:
-    """A random request with its response."""
-    rng = random.Random(seed)
-    one = rng.choice(REQUESTS)
-    version = rng.randint(one.low, one.high)
-    header = 0 if (one.key, version) == (7, 0) else 2 if one.flexible(version) else 1
-    body, _ = one.make(version, rng)
-    answer, _ = RESPONSES[one.key].make(version, rng)
-    return exchange(request_frame(one.key, version, body, header=header), response_frame(answer, header=int(one.flexible(version) and one.key != 18)))
 
 
 def test_every_version_of_every_message_is_skimmed_as_its_tree_has_it() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kafka_wire import KAFKA, capture_names, exchange, message, messages, notations, request_frame, response_frame, uvarint
+from kafka_wire import KAFKA, REQUESTS, RESPONSES, capture_names, exchange, message, messages, pair, request_frame, response_frame, uvarint
 from work import calls, memory
 
 from protocols.decoder import MessageBytes, Status, Summary
@@ -16,19 +16,6 @@ from protocols.kafka import words
 from protocols.kafka.topics import Topics
 
 NAMES = capture_names()
-REQUESTS = [one for one in notations() if one.kind == "q"]
-RESPONSES = {one.key: one for one in notations() if one.kind == "r"}
-
-
-def pair(seed: int) -> tuple[MessageBytes, MessageBytes]:
-    """A random request with its response."""
-    rng = random.Random(seed)
-    one = rng.choice(REQUESTS)
-    version = rng.randint(one.low, one.high)
-    header = 0 if (one.key, version) == (7, 0) else 2 if one.flexible(version) else 1
-    body, _ = one.make(version, rng)
-    answer, _ = RESPONSES[one.key].make(version, rng)
-    return exchange(request_frame(one.key, version, body, header=header), response_frame(answer, header=int(one.flexible(version) and one.key != 18)))
 
 
 def by_tree(one: MessageBytes, monkeypatch: pytest.MonkeyPatch) -> Summary:

@@ -1,51 +1,25 @@
 """Times: packets that have none, clocks of every kind, sections and interfaces that come between packets."""
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from struct import pack
 
 import pytest
 from capture_bytes import Sent, block, enhanced, interface, old, options, read, section, simple
+from tables import needs_tshark, opened, shown, table, tshark
 
 from captures.capture import Capture
-from captures.filter import FilterRun, Names, compile_filter
-from captures.output.field_table import FieldFormat, field_table
 from captures.output.info import info_lines, open_index
 from captures.output.ndjson import ndjson
 from captures.output.text import text
 
 CASES = Path(__file__).parent / "data" / "cases"
 FRAME = bytes(range(60))
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 MIXED = [
     enhanced(Sent(100_000_000, FRAME)), simple(Sent(0, FRAME)), simple(Sent(0, FRAME)), enhanced(Sent(102_500_000, FRAME)),
     enhanced(Sent(101_000_000, FRAME)), enhanced(Sent(0, FRAME)),
 ]
 """Times 100 s, none, none, 102.5 s, 101 s, and the first second of 1970."""
-
-
-def opened(path: Path, data: bytes | None = None) -> Capture:
-    if data is not None:
-        path.write_bytes(data)
-    capture = Capture(path)
-    capture.read_index()
-    return capture
-
-
-def table(capture: Capture, *names: str) -> list[list[str]]:
-    return [line.rstrip("\n").split("\t") for line in field_table(capture, range(len(capture)), names, FieldFormat())]
-
-
-def tshark(path: Path, *names: str) -> list[list[str]]:
-    arguments = [part for name in names for part in ("-e", name)]
-    done = subprocess.run(["tshark", "-n", "-r", path, "-T", "fields", *arguments], capture_output=True, text=True, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"})
-    return [line.split("\t") for line in done.stdout.splitlines()]
-
-
-def shown(capture: Capture, filter_: str) -> list[int]:
-    return [int(i) + 1 for step in FilterRun(capture, compile_filter(filter_, Names(capture.registry))) for i in step]
 
 
 @pytest.fixture
