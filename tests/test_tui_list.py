@@ -111,6 +111,22 @@ def test_columns_follow_every_resize_at_once() -> None:
     run(scenario)
 
 
+def test_the_cursor_stays_in_sight_through_a_resize_and_a_scrolled_list_stays_where_it_is() -> None:
+    async def scenario(s: Session) -> None:
+        await s.press("1 0 0 G")
+        for width, height in ((80, 24), (180, 50), (60, 15)):
+            await s.pilot.resize_terminal(width, height)
+            await s.pilot.pause()
+            assert s.list.cursor in s.list.in_sight()
+        s.list.scroll_rows(60)
+        await s.pilot.pause()
+        top = s.list.scroll_offset.y
+        await s.pilot.resize_terminal(80, 24)
+        await s.pilot.pause()
+        assert s.list.cursor not in s.list.in_sight() and s.list.scroll_offset.y == top
+    run(scenario)
+
+
 def test_the_key_line_keeps_what_is_used_most_at_80_columns() -> None:
     async def scenario(s: Session) -> None:
         for _ in range(3):

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from captures.file.clock import NO_TIME
+from captures.index.columns import Columns
 from tui.panes.packet_list import PacketList
 from tui.parts.keys import Press
 from tui.parts.visible import Ordered
@@ -20,11 +23,13 @@ if TYPE_CHECKING:
     from tui.parts.worker import Worker
 
 LETTERS = {"n": "No.", "t": "Time", "r": "RRT", "s": "Source", "d": "Destination", "p": "Protocol", "l": "Length", "i": "Info"}
+INDEXED: dict[str, Callable[[Columns], NDArray[Any]]] = {"Time": lambda columns: columns.ts, "Length": lambda columns: columns.wire}
+"""Columns that the index knows."""
 LARGEST_FIRST = ("RRT", "Length")
 """Columns whose first order is descending: one looks for the slowest and the largest."""
 VALUES: dict[str, Callable[[Row], Any]] = {
-    "Time": lambda row: row.time, "RRT": lambda row: row.rrt, "Source": lambda row: _address(row.source), "Destination": lambda row: _address(row.destination),
-    "Protocol": lambda row: row.protocol.lower(), "Length": lambda row: row.length, "Info": lambda row: row.info.lower(),
+    "RRT": lambda row: row.rrt, "Source": lambda row: _address(row.source), "Destination": lambda row: _address(row.destination),
+    "Protocol": lambda row: row.protocol.lower(), "Info": lambda row: row.info.lower(),
 }
 """What a row is sorted by; None and "" have no place in the order."""
 STRIDE = 64
@@ -43,6 +48,14 @@ def ordered(packets: Sequence[int], values: Sequence[Any], descending: bool) -> 
     there.sort(key=values.__getitem__, reverse=descending)      # stable in both directions
     missing = [at for at, value in enumerate(values) if value is None or value == ""]
     return [packets[at] for at in there + missing]
+
+
+def ordered_at_once(packets: Sequence[int], values: NDArray[Any], descending: bool) -> list[int]:
+    """The same for numbers, of which NO_TIME has no place."""
+    numbers = values[packets].astype(np.int64)
+    there = np.flatnonzero(numbers != NO_TIME)
+    order = np.argsort(-numbers[there] if descending else numbers[there], kind="stable")
+    return np.asarray(packets)[np.concatenate((there[order], np.flatnonzero(numbers == NO_TIME)))].tolist()     # type: ignore[no-any-return]
 
 
 class Sorting:
@@ -115,6 +128,9 @@ class Sorting:
         def steps() -> Iterator[int]:
             if column == "No.":
                 found.append(packets[::-1])
+                return
+            if column in INDEXED:
+                found.append(ordered_at_once(packets, INDEXED[column](self.capture.columns), descending))
                 return
             value, values = VALUES[column], []
             for at, packet in enumerate(packets):

@@ -41,6 +41,7 @@ class Pane(ScrollView, can_focus=True, inherit_bindings=False):
         self._drawn: dict[int, Strip] = {}
         self._styles: dict[str, Style] = {}
         self._title = ""
+        self._paged = 0
 
     # what subclasses give
 
@@ -117,6 +118,12 @@ class Pane(ScrollView, can_focus=True, inherit_bindings=False):
         self._measure_area()
         self._drawn.clear()
         self.resize_lines()
+        before, self._paged = self._paged, self.page
+        if before not in (0, self.page):
+            self.page_changed(before)
+
+    def page_changed(self, before: int) -> None:
+        """The pane shows another number of lines than the `before` so far."""
 
     def notify_style_update(self) -> None:
         self._drawn.clear()
@@ -173,6 +180,10 @@ class Rows(Pane):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.cursor = 0
+
+    def page_changed(self, before: int) -> None:
+        if 0 <= self.cursor - self.scroll_offset.y < before:
+            self.show_row(self.cursor)
 
     def cursor_changed(self) -> None:
         """The cursor stands on another line."""
